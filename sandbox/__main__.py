@@ -1,0 +1,58 @@
+"""`python -m sandbox [part …]`: starts the parts, prints one line of JSON, serves until ended."""
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from sandbox.kit.run import running
+
+PARTS = ("dynamics", "wechat", "outbox")
+
+
+def main() -> int:
+    """Exit status: 0 when ended by a signal or by the parent, 2 when it may not start."""
+    if os.environ.get("BRIDGE_ENVIRONMENT") == "production":
+        print("sandbox: refuses to start in production", file=sys.stderr)
+        return 2
+    options = _options()
+    names = options.parts or [n for n in PARTS if importlib.util.find_spec(f"sandbox.{n}")]
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    with contextlib.ExitStack() as stack:
+        state_dir = options.state_dir or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        state_dir.mkdir(parents=True, exist_ok=True)
+        ports = {name: getattr(options, f"{name}_port") for name in names}
+        ready = stack.enter_context(running(ports, state_dir))
+        print(json.dumps(ready), flush=True)
+        if options.with_parent:
+            threading.Thread(target=_await_parent, args=(ended,), daemon=True).start()
+        ended.wait()
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="part")
+    for name in PARTS:
+        parser.add_argument(f"--{name}-port", type=int, default=0, metavar="N")
+    parser.add_argument("--state-dir", type=Path, help="where the CA and its keys are written")
+    parser.add_argument("--with-parent", action="store_true", help="end when stdin is closed")
+    return parser.parse_args()
+
+
+def _await_parent(ended: threading.Event) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    ended.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

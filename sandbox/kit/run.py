@@ -1,0 +1,28 @@
+"""Starts parts by name and says what a client needs to know of them."""
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sandbox.kit.ca import make_ca
+from sandbox.kit.clock import Clock
+from sandbox.kit.part import Kit, Part
+from sandbox.kit.server import serve
+
+
+@contextlib.contextmanager
+def running(ports: Mapping[str, int], state_dir: Path) -> Iterator[dict[str, dict[str, Any]]]:
+    """Serve the named parts (name -> port, 0 = free); yields what each prints when ready."""
+    kit = Kit(Clock(), make_ca(state_dir), state_dir)
+    with contextlib.ExitStack() as stack:
+        ready: dict[str, dict[str, Any]] = {}
+        for name, port in ports.items():
+            make: Callable[[Kit], Part] = importlib.import_module(f"sandbox.{name}").make
+            part = make(kit)
+            tls = kit.ca.issue("127.0.0.1", "localhost") if part.tls else None
+            server = serve(part.app, port, tls)
+            stack.callback(server.close)
+            ready[name] = part.ready(server.url)
+        yield ready
