@@ -64,4 +64,4 @@ class Part:
         # An unexpected exception goes to the gate, which names its class and place only.
         self.app.config["PROPAGATE_EXCEPTIONS"] = True
         self.app.register_blueprint(control_blueprint(self))
-        self.app.wsgi_app = Gate(self.app.wsgi_app, self)  # type: ignore[method-assign]
+        self.app.wsgi_app = Gate(self.app.wsgi_app, self)  # type: ignore[method-assign, assignment]
