@@ -1,0 +1,51 @@
+"""A connection pool to one Redis role, whose errors say nothing. Not for: any one kind of key."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+
+class StoreDown(Exception):
+    """Redis didn't answer, is full, or refuses us. Holds no command and no argument: redis-py
+    quotes both in its own errors."""
+
+
+class Redis:
+    """A connection pool to one role. Every error becomes StoreDown, without text."""
+
+    def __init__(self, url: str, timeout: float = 2.0) -> None:
+        """`url`: redis://user:password@host:port/0 or rediss://, unix://."""
+        self.client = redis.Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 1),
+            health_check_interval=0,
+            protocol=2,
+        )
+
+    def __repr__(self) -> str:
+        return "Redis()"
+
+    def do(self, *command: Any) -> Any:
+        """One command. Raises StoreDown."""
+        try:
+            return self.client.execute_command(*command)  # type: ignore[no-untyped-call]
+        except redis.RedisError:
+            raise StoreDown from None
+
+    def script(self, source: str) -> Callable[..., Any]:
+        """`call(keys, args)` of a Lua script, sent by its hash. Raises StoreDown."""
+        registered = self.client.register_script(source)
+
+        def call(keys: list[str], args: list[Any]) -> Any:
+            try:
+                return registered(keys=keys, args=args)
+            except redis.RedisError:
+                raise StoreDown from None
+
+        return cast(Callable[..., Any], call)
