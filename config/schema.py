@@ -1,4 +1,4 @@
-"""Every setting there is, with its type, bounds and meaning. Not for: reading files (`settings.py`).
+"""Every setting there is, with type, bounds and meaning. Not for: reading files (`settings.py`).
 
 `docs/configuration.md` is written from this file: the `help` of each field is its text there.
 """
@@ -18,7 +18,7 @@ def _text(text: str, **kwargs: Any) -> fields.String:
 
 def _whole(text: str, default: int, low: int, high: int) -> fields.Integer:
     bounds = validate.Range(min=low, max=high)
-    return fields.Integer(load_default=default, validate=bounds, metadata=_help(text), strict=True)
+    return fields.Integer(load_default=default, validate=bounds, metadata=_help(text))
 
 
 def _flag(text: str, default: bool) -> fields.Boolean:

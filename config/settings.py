@@ -59,7 +59,7 @@ def load(role: Role, environ: Mapping[str, str] = os.environ) -> Settings:
     try:
         checked = Root().load(raw)
     except ValidationError as error:
-        problems += list(_sentences(error.normalized_messages()))
+        problems += list(_sentences(error.messages))
         raise ConfigTrouble(sorted(problems)) from None
     problems += list(_crossed(checked, role))
     if problems:
@@ -111,7 +111,7 @@ def _overlay(base: dict[str, Any], over: Mapping[str, Any]) -> None:
 
 
 def _from_environment(raw: dict[str, Any], key: str, value: str) -> list[str]:
-    """BRIDGE_CRM__CREDENTIAL__CLIENT_SECRET=x, or …_FILE=path for what shouldn't be in a variable."""
+    """`BRIDGE_CRM__CREDENTIAL__CLIENT_SECRET=x`, or `…_FILE=path` for what belongs in a file."""
     path = key[len(PREFIX) :].lower().split("__")
     if path[-1].endswith("_file") and path[-1] not in ("ca_file", "clients_file"):
         path[-1] = path[-1][: -len("_file")]
@@ -120,16 +120,12 @@ def _from_environment(raw: dict[str, Any], key: str, value: str) -> list[str]:
         except OSError:
             return [f"{key}: the file can't be read"]
     else:
-        value = yaml.safe_load(value) if value[:1] in "[{" or value in ("true", "false") else value
+        value = yaml.safe_load(value) if value[:1] in ("[", "{") else value
     here = raw
     for step in path[:-1]:
         here = here.setdefault(step, {})
-    here[path[-1]] = _number(value)
+    here[path[-1]] = value
     return []
-
-
-def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and value.isdigit() and len(value) < 10 else value
 
 
 def _sentences(messages: Any, path: str = "") -> Iterator[str]:
