@@ -4,6 +4,7 @@ Source: "getStableAccessToken" and the access token guide. A new `token` lets th
 live for five minutes; `stable_token` keeps giving the same one, and the two don't touch.
 """
 
+import math
 import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -143,7 +144,7 @@ def check_secret(given: dict[str, Any]) -> str:
 
 
 def _told(world: "World", issued: Issued) -> dict[str, Any]:
-    left = int(issued.until - world.clock.now())
+    left = math.ceil(issued.until - world.clock.now())
     return {"access_token": issued.value, "expires_in": min(left, LIFETIME)}
 
 
@@ -171,7 +172,7 @@ def ticket(world: "World") -> dict[str, Any]:
     if kind not in ("jsapi", "wx_card"):
         fail(40035)
     issued = world.tokens.ticket(kind)
-    left = int(issued.until - world.clock.now())
+    left = math.ceil(issued.until - world.clock.now())
     return {"errcode": 0, "errmsg": "ok", "ticket": issued.value, "expires_in": left}
 
 
