@@ -140,7 +140,7 @@ def _compressed(data: bytes) -> Iterator[bytes]:
         yield from _inflate(data[match.start() :], zlib.MAX_WBITS)
     for match in _GZIP.finditer(data):
         yield from _inflate(data[match.start() :], zlib.MAX_WBITS | 16)
-    if 16 < len(data) < 65_536:
+    if 4 < len(data) < 65_536:
         yield from _inflate(data, -zlib.MAX_WBITS)
 
 
