@@ -1,0 +1,1 @@
+"""The dictionary between our vocabulary and a CRM's columns. Not for: talking to a CRM."""

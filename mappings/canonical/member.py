@@ -1,0 +1,43 @@
+"""A member: the person as the brand knows them. Not for: how they sign in, what they agreed to."""
+
+from typing import ClassVar
+
+from marshmallow import fields, validate
+
+from mappings.canonical.credential import CredentialSchema
+from mappings.canonical.fields import Collection, Option, Reference, moment, tags, text
+
+
+class MemberSchema(CredentialSchema):
+    """One person. `subject` survives a change of CRM; the CRM's own id never leaves the bridge."""
+
+    collections: ClassVar[dict[str, Collection]] = {
+        "identities": Collection("identity", "member"),
+        "consents": Collection("consent", "member"),
+    }
+
+    subject = text(50, personal=True, system=True)
+    given_name = text(50, personal=True)
+    family_name = text(50, personal=True)
+    email = fields.Email(
+        allow_none=True, validate=validate.Length(max=100), metadata=tags(personal=True)
+    )
+    # Proven at registration, changed only with a new proof: not by a plain edit.
+    mobile = text(50, personal=True, access="create")
+    birth_date = fields.Date(allow_none=True, metadata=tags(personal=True))
+    gender = Option(("female", "male", "undisclosed"), personal=True)
+    language = Option(("zh-CN", "en"))
+    points = fields.Decimal(
+        as_string=True, allow_none=True, allow_nan=False, metadata=tags(access="read")
+    )
+    tier = Option(("silver", "gold", "platinum"), access="read")
+    member_since = moment(access="read")
+    registered_store = text(50, access="read")
+    registered_scene = text(64, system=True)
+    registered_channel = text(50, system=True)
+    last_store = text(50, system=True)
+    last_scene = text(64, system=True)
+    state = Option(("active", "inactive"), system=True)
+    # Set by a merge in the CRM: the record that this one became.
+    master = Reference("member", system=True)
+    last_operations = text(255, system=True)
