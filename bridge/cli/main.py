@@ -1,0 +1,138 @@
+"""The commands of `python -m bridge` and their options. Not for: what they do (a module each)."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from config.settings import ConfigTrouble
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """The CRM bridge: members stay in the CRM."""
+
+
+@cli.command()
+@click.option("--port", default=8000, show_default=True, help="Where the web server listens.")
+@click.option("--once", is_flag=True, help="End after the walk.")
+@click.option(
+    "--state", type=click.Path(path_type=Path), help="Write what a client needs to go on."
+)
+def demo(port: int, once: bool, state: Path | None) -> None:
+    """Run the whole line on this machine and walk one member through it."""
+    from bridge.cli.demo import run
+
+    sys.exit(run(port, once, state))
+
+
+@cli.command()
+@click.option(
+    "--lane",
+    "lanes",
+    multiple=True,
+    type=click.Choice(["now", "bulk", "notify"]),
+    help="Lanes to serve, one process each. Default: now and notify.",
+)
+def worker(lanes: tuple[str, ...]) -> None:
+    """Apply what waits, in order, once."""
+    from bridge.parts import worker_parts
+    from bridge.worker import run
+
+    sys.exit(run(worker_parts, lanes or ("now", "notify")))
+
+
+@cli.command("check-config")
+@click.option("--role", type=click.Choice(["web", "worker"]), default="web", show_default=True)
+def check_config(role: str) -> None:
+    """List every mistake in the configuration, its mapping and its keys."""
+    from bridge.cli.check_config import run
+
+    sys.exit(run(role))
+
+
+@cli.command()
+@click.option("--role", type=click.Choice(["web", "worker"]), default="web", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+def doctor(role: str, as_json: bool) -> None:
+    """Try every connection and say what to do about what fails."""
+    from bridge.cli.doctor import run
+
+    sys.exit(run(role, as_json))
+
+
+@cli.command()
+@click.option("--plan", is_flag=True, required=True, help="Only say what would be needed.")
+def provision(plan: bool) -> None:
+    """List the tables, columns and keys that the CRM needs, and which are missing."""
+    from bridge.cli.provision import run
+
+    sys.exit(run())
+
+
+@cli.group()
+def keys() -> None:
+    """Key files."""
+
+
+@keys.command("make")
+@click.option("--dir", "directory", required=True, type=click.Path(path_type=Path))
+def keys_make(directory: Path) -> None:
+    """Make new keys: DIR/web for the web tier, DIR/worker for the worker."""
+    from bridge.keys import make
+
+    make(directory)
+    click.echo(f"{directory}/web and {directory}/worker: move each to its own host")
+
+
+@cli.group("dead-letters")
+def dead_letters() -> None:
+    """Writes that can't be applied as they are. They stay sealed."""
+
+
+@dead_letters.command("list")
+def dead_letters_list() -> None:
+    """References, kinds and reasons; never contents."""
+    from bridge.cli.dead_letters import show
+
+    sys.exit(show())
+
+
+@dead_letters.command("replay")
+@click.argument("op")
+def dead_letters_replay(op: str) -> None:
+    """Put it back at the head of its mailbox, if nothing later was applied."""
+    from bridge.cli.dead_letters import replay
+
+    sys.exit(replay(op))
+
+
+@dead_letters.command("drop")
+@click.argument("op")
+def dead_letters_drop(op: str) -> None:
+    """Remove it for good."""
+    from bridge.cli.dead_letters import drop
+
+    sys.exit(drop(op))
+
+
+@cli.command("privacy-report")
+@click.option(
+    "--out", default="docs/privacy.md", show_default=True, type=click.Path(path_type=Path)
+)
+def privacy_report(out: Path) -> None:
+    """Write which personal field goes where, under which key, for how long."""
+    from bridge.cli.privacy_report import run
+
+    sys.exit(run(out))
+
+
+def main() -> None:
+    """Run a command; a wrong configuration is a list of sentences, not a traceback."""
+    try:
+        cli()
+    except ConfigTrouble as trouble:
+        click.echo("The configuration can't be used:", err=True)
+        for problem in trouble.problems:
+            click.echo(f"  - {problem}", err=True)
+        sys.exit(78)  # EX_CONFIG of sysexits.h
