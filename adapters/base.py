@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from adapters.capabilities import Capabilities
 from adapters.errors import Unsupported
+from mappings.loader import Mapping as CrmMapping
 
 Record = dict[str, Any]
 """Canonical field -> value (str, bool, int, Decimal, date, aware datetime, None). A brand's own
@@ -58,9 +59,9 @@ class Page:
 
 @dataclass(frozen=True)
 class Operation:
-    """One change. `create` takes id and record; `update` id, record and a concrete version (""
-    only for a record made earlier in the same `apply`); `erase` id and version (None: whatever
-    it is now)."""
+    """One change. `create` takes id and record; `update` id, record and a concrete version, which
+    a record made in the same `apply` can't have; `erase` id and version (None: whatever it is
+    now)."""
 
     verb: Verb
     kind: str
@@ -138,6 +139,17 @@ class Adapter(ABC):
     """
 
     capabilities: Capabilities
+
+    @abstractmethod
+    def __init__(self, mapping: CrmMapping, remote: "Remote") -> None:
+        """Connects to nothing yet. Raises BadMapping, BadCredentials on what can be told now."""
+
+    @classmethod
+    def check_options(
+        cls, options: Mapping[str, Any], credential: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """Every mistake in the `crm` section's options (and credential, where given), no values."""
+        return []
 
     @abstractmethod
     def get(
