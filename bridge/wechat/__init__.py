@@ -1,0 +1,1 @@
+"""The WeChat channel: callbacks, welcomes, QR codes, web OAuth. Not for: pages, or any CRM call."""
