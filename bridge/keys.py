@@ -68,7 +68,7 @@ class Keys:
 
     def id_token_key(self) -> ECKey:
         """The ES256 key that signs id_tokens."""
-        return ECKey.import_key((self._directory / "id-token.json").read_text())
+        return ECKey.import_key(json.loads((self._directory / "id-token.json").read_text()))
 
 
 def read(path: Path) -> list[Key]:

@@ -1,4 +1,4 @@
-"""The size rules: a function of over 60 lines or a file of over 400 fails. Not for: style (ruff)."""
+"""Size rules: no function over 60 lines, no file over 400. Not for: style (ruff)."""
 
 import ast
 import sys
