@@ -70,3 +70,21 @@ def processes(pids: Iterable[int]) -> Iterator[Piece]:
                 yield f"process, {what}", Path(f"/proc/{pid}/{what}").read_bytes()
             except OSError:
                 continue
+
+
+def answers(responses: Iterable[Any]) -> Iterator[Piece]:
+    """What we answered: status line's URL, headers, cookies and body of `requests` responses.
+
+    For answers that may hold no member data at all (errors, redirects, pages before sign-in).
+    """
+    for response in responses:
+        yield "answer, its URL", response.url.encode()
+        yield from (
+            (f"answer, header {name}", value.encode()) for name, value in response.headers.items()
+        )
+        yield "answer, body", response.content
+
+
+def addresses(urls: Iterable[str]) -> Iterator[Piece]:
+    """URLs that we called, with their queries: they end up in other people's logs."""
+    yield from (("URL that we called", url.encode()) for url in urls)
