@@ -1,0 +1,384 @@
+"""Authorization codes, grants and tokens in Redis: issue, redeem once, rotate, check, revoke.
+
+Not for: OAuth's messages (`bridge/oauth`) or who a member is (`bridge/services`). Keys are SHA-256
+of the secret values; records are sealed by the keyring to their key, so a dump shows no member and
+a writer of Redis can neither make nor move a session.
+
+A refresh token is `v1.<gid>.<generation>.<mac>`: a forged one costs no call, every old generation
+of a grant is recognised as long as the grant lives, and a retry gets the same successor (OAuth 2.1
+draft, "Refresh Token Grant", implementation note; RFC 9700 section 4.14).
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge import log
+from bridge.seal import Keyring, Mac, Pseudonyms, SealBroken
+from bridge.store import grant_scripts as scripts
+from bridge.store.caller_cache import CallerCache
+from bridge.store.connection import Redis
+
+USED_SECONDS = 3600  # a tombstone outlives every access token that its grant can give
+
+
+@dataclass(frozen=True)
+class Lives:
+    """Seconds. `index`: at least the longest grant's life."""
+
+    code: int = 60
+    access_token: int = 600
+    idle: int = 30 * 86_400
+    absolute: int = 90 * 86_400
+    index: int = 90 * 86_400
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """Who may do what, for whom: what a code, a grant and its tokens carry, sealed.
+
+    `member_id` is the CRM's id, `subject` the pairwise one for this client's sector; both None
+    where the client acts for itself. `stamp` is the digest of the member's security stamp, `epoch`
+    the member's count of sign-outs everywhere, both as they were at sign-in.
+    """
+
+    client_id: str
+    scope: frozenset[str]
+    audience: tuple[str, ...]
+    member_id: str | None = field(default=None, repr=False)
+    subject: str | None = field(default=None, repr=False)
+    auth_time: int = 0
+    amr: tuple[str, ...] = ()
+    acr: str = ""
+    stamp: str = field(default="", repr=False)
+    epoch: int = 0
+
+
+@dataclass(frozen=True)
+class Code:
+    """An authorization that waits for its client. `challenge`: S256 (RFC 7636)."""
+
+    authorization: Authorization
+    redirect_uri: str
+    challenge: str
+    nonce: str = ""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A live grant as a presented refresh token names it. `checked_at`: when the CRM was last
+    asked about the member, epoch seconds."""
+
+    id: str
+    generation: int
+    authorization: Authorization
+    ends_at: int
+    checked_at: int
+
+
+@dataclass(frozen=True)
+class Issued:
+    """New tokens. `expires_in` is in seconds."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    expires_in: int
+    scope: frozenset[str]
+    grant_id: str
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, by a good access token. `grant_id` is "" and the member's fields None for a
+    client of its own. Times are epoch seconds."""
+
+    client_id: str
+    grant_id: str
+    member_id: str | None = field(repr=False)
+    scope: frozenset[str]
+    audience: tuple[str, ...]
+    auth_time: int
+    amr: tuple[str, ...]
+    acr: str
+    stamp: str = field(repr=False)
+    subject: str | None = field(repr=False)
+    issued_at: int
+    expires_at: int
+
+
+def digest(secret: str) -> str:
+    """How a secret of 256 random bits is named in a key."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Grants:
+    """All of it over one Redis. Every method may raise StoreDown."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keyring: Keyring,
+        names: Pseudonyms,
+        refresh: Mac,
+        lives: Lives | None = None,
+        clock: Callable[[], float] = time.time,
+        cache: CallerCache[Caller] | None = None,
+    ) -> None:
+        """`refresh` signs refresh tokens. `cache` saves the call of `check`; without it each check
+        is one round trip."""
+        self._redis, self._keyring, self._names, self._refresh = redis, keyring, names, refresh
+        self._lives = lives or Lives()
+        self._clock = clock
+        self._cache = cache
+        self._look = redis.script(scripts.LOOK)
+        self._redeem = redis.script(scripts.REDEEM)
+        self._rotate = redis.script(scripts.ROTATE)
+        self._check = redis.script(scripts.CHECK)
+        self._end_grant = redis.script(scripts.END_GRANT)
+        self._end_member = redis.script(scripts.END_MEMBER)
+        self._checked = redis.script(scripts.CHECKED)
+
+    # -- sign-in ---------------------------------------------------------------------------------
+
+    def epoch(self, member_id: str) -> int:
+        """The member's count of sign-outs everywhere: taken at sign-in, compared ever after."""
+        return int(self._redis.do("GET", f"ep:{self._uid(member_id)}") or 0)
+
+    def new_code(self, code: Code) -> str:
+        """Keep `code` for a minute; gives the secret that stands for it."""
+        secret = secrets.token_urlsafe(32)
+        key = f"code:{digest(secret)}"
+        plain = {
+            "authorization": _to_json(code.authorization),
+            "redirect_uri": code.redirect_uri,
+            "challenge": code.challenge,
+            "nonce": code.nonce,
+        }
+        self._redis.do("SET", key, self._seal("code", key, plain), "EX", self._lives.code)
+        return secret
+
+    def look(self, secret: str, client_id: str) -> Code | None:
+        """What the code stands for, without using it; None for an unknown one or another
+        client's. A used one ends the grant that it gave, if it is the same client's."""
+        name = digest(secret)
+        answer = self._look([f"code:{name}", f"used:{name}"], [client_id])
+        if answer[0] == "replay":
+            log.event("code-replayed", logging.WARNING, client=client_id)
+        if answer[0] != "ok":
+            return None
+        try:
+            plain = self._open("code", f"code:{name}", answer[1])
+        except SealBroken:
+            return None
+        authorization = _from_json(plain.pop("authorization"))
+        if authorization.client_id != client_id:
+            return None
+        return Code(authorization, **plain)
+
+    def redeem(self, secret: str, code: Code, *, refreshable: bool) -> Issued | None:
+        """Use the code: consumed, tombstoned and turned into a grant in one step.
+
+        `code` is what `look` gave and the caller has checked (redirect URI, PKCE). None when
+        somebody was faster, which ends the grant, or the member signed out everywhere meanwhile.
+        """
+        authorization = code.authorization
+        name, gid, uid = digest(secret), secrets.token_urlsafe(16), self._uid_of(authorization)
+        now = int(self._clock())
+        life = self._lives.absolute if refreshable else self._lives.access_token
+        access, record, seconds = self._new_access(authorization, gid, now + life)
+        sealed = self._seal("grant", f"gr:{gid}", _to_json(authorization))
+        answer = self._redeem(
+            [
+                f"code:{name}",
+                f"used:{name}",
+                f"gr:{gid}",
+                f"at:{digest(access)}",
+                f"sub:{uid}",
+                f"ep:{uid}",
+            ],
+            [
+                gid,
+                authorization.client_id,
+                USED_SECONDS,
+                authorization.epoch,
+                now + life,
+                uid,
+                sealed,
+                self._lives.idle,
+                record,
+                seconds,
+                self._lives.index,
+            ],
+        )
+        if answer != "ok":
+            log.event("code-refused", logging.WARNING, client=authorization.client_id, code=answer)
+            return None
+        refresh = self._refresh_token(gid, 0) if refreshable else None
+        return Issued(access, refresh, seconds, authorization.scope, gid)
+
+    # -- refresh ---------------------------------------------------------------------------------
+
+    def of_refresh_token(self, token: str) -> Grant | None:
+        """The live grant that a refresh token names, whatever its generation; None for a forged
+        one (which costs no call) or a dead grant."""
+        named = self._named(token)
+        if named is None:
+            return None
+        gid, generation = named
+        rec, ends, checked = self._redis.do("HMGET", f"gr:{gid}", "rec", "abs", "chk")
+        if rec is None:
+            return None
+        try:
+            authorization = _from_json(self._open("grant", f"gr:{gid}", rec))
+        except SealBroken:
+            return None
+        return Grant(gid, generation, authorization, int(ends), int(checked))
+
+    def rotate(
+        self, grant: Grant, client_id: str, leeway: int = 0, scope: frozenset[str] | None = None
+    ) -> Issued | None:
+        """The next refresh token and an access token with `scope` (at most the grant's; default
+        all of it). None where the token was used before: then the grant is dead."""
+        kept = grant.authorization
+        asked = kept.scope if scope is None else scope & kept.scope
+        narrowed = Authorization(**{**vars(kept), "scope": asked})
+        access, record, seconds = self._new_access(narrowed, grant.id, grant.ends_at)
+        uid = self._uid_of(kept)
+        answer = self._rotate(
+            [f"gr:{grant.id}", f"at:{digest(access)}", f"ep:{uid}"],
+            [grant.generation, client_id, leeway, record, seconds, self._lives.idle],
+        )
+        if answer[0] in ("reuse", "forward", "client"):
+            log.event("refresh-" + answer[0], logging.WARNING, client=client_id)
+        if answer[0] not in ("ok", "forward"):
+            return None
+        return Issued(access, self._refresh_token(grant.id, answer[1]), seconds, asked, grant.id)
+
+    def note_checked(self, grant_id: str) -> None:
+        """The CRM has just confirmed this grant's member (stamp and state)."""
+        self._checked([f"gr:{grant_id}"], [])
+
+    # -- access ----------------------------------------------------------------------------------
+
+    def issue_client_token(
+        self, client_id: str, scope: frozenset[str], audience: tuple[str, ...]
+    ) -> Issued:
+        """An access token of the client's own (RFC 6749 section 4.4); no grant, no refresh."""
+        ends = int(self._clock()) + self._lives.access_token
+        access, record, seconds = self._new_access(
+            Authorization(client_id, scope, audience), "", ends
+        )
+        self._redis.do("SET", f"at:{digest(access)}", record, "EX", seconds)
+        return Issued(access, None, seconds, scope, "")
+
+    def check(self, access_token: str) -> Caller | None:
+        """Who calls; None for a token that isn't good (unknown, expired, revoked, moved).
+
+        One round trip at most: none where the cache knows it.
+        """
+        name = digest(access_token)
+        if self._cache is not None:
+            known = self._cache.get(name, self._clock())
+            if known is not None:
+                return known
+        mark = self._cache.mark() if self._cache is not None else 0
+        record = self._check([f"at:{name}"], [])
+        caller, uid = self._caller(name, record) if record else (None, "")
+        if caller is None or caller.expires_at <= self._clock():
+            return None
+        if self._cache is not None:
+            keys = (f"at:{name}", f"gr:{caller.grant_id}", f"ep:{uid}")
+            self._cache.put(name, caller, caller.expires_at, keys, mark)
+        return caller
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def revoke(self, token: str, client_id: str) -> None:
+        """RFC 7009: a refresh token ends its grant, an access token only itself; another client's
+        or an unknown one changes nothing, and the answer is the same."""
+        named = self._named(token)
+        if named is not None:
+            self._end_grant([f"gr:{named[0]}"], [named[0], client_id])
+            return
+        name = digest(token)
+        record = self._redis.do("GET", f"at:{name}")
+        caller = self._caller(name, record)[0] if record else None
+        if caller is not None and caller.client_id == client_id:
+            self._redis.do("DEL", f"at:{name}")
+
+    def revoke_grant(self, grant_id: str) -> None:
+        """Sign out here: the grant and all its tokens are dead."""
+        self._end_grant([f"gr:{grant_id}"], [grant_id, ""])
+
+    def revoke_member(self, member_id: str) -> int:
+        """Sign out everywhere: every grant of the member, and every sign-in under way. Gives how
+        many grants there were."""
+        uid = self._uid(member_id)
+        return int(self._end_member([f"ep:{uid}", f"sub:{uid}"], [self._lives.index]))
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _uid(self, member_id: str) -> str:
+        return self._names.of("grants.member", member_id)
+
+    def _uid_of(self, authorization: Authorization) -> str:
+        return self._uid(authorization.member_id) if authorization.member_id else ""
+
+    def _refresh_token(self, gid: str, generation: int) -> str:
+        body = f"v1.{gid}.{generation}"
+        return f"{body}.{self._refresh.sign(body.encode())}"
+
+    def _named(self, token: str) -> tuple[str, int] | None:
+        """(gid, generation) of a refresh token that we gave out."""
+        body, _, mac = token.rpartition(".")
+        parts = body.split(".")
+        if len(parts) != 3 or parts[0] != "v1" or not token.isascii():
+            return None
+        if not self._refresh.check(body.encode(), mac):
+            return None
+        return parts[1], int(parts[2])
+
+    def _new_access(
+        self, authorization: Authorization, gid: str, ends_at: int
+    ) -> tuple[str, str, int]:
+        """(token, its record `gid|uid|epoch|sealed`, seconds it lives)."""
+        now = int(self._clock())
+        seconds = max(1, min(self._lives.access_token, ends_at - now))
+        token = secrets.token_urlsafe(32)
+        clear = f"{gid}|{self._uid_of(authorization)}|{authorization.epoch}|"
+        plain = {**_to_json(authorization), "iat": now, "exp": now + seconds}
+        sealed = self._seal("access", f"at:{digest(token)}|{clear}", plain)
+        return token, clear + sealed, seconds
+
+    def _caller(self, name: str, record: str) -> tuple[Caller | None, str]:
+        gid, uid, epoch, sealed = record.split("|", 3)
+        try:
+            plain = self._open("access", f"at:{name}|{gid}|{uid}|{epoch}|", sealed)
+        except SealBroken:
+            return None, ""
+        issued_at, expires_at = plain.pop("iat"), plain.pop("exp")
+        known = vars(_from_json(plain))
+        known.pop("epoch")
+        return Caller(**known, grant_id=gid, issued_at=issued_at, expires_at=expires_at), uid
+
+    def _seal(self, purpose: str, place: str, plain: dict[str, Any]) -> str:
+        return self._keyring.seal(purpose, place, json.dumps(plain).encode())
+
+    def _open(self, purpose: str, place: str, sealed: str) -> dict[str, Any]:
+        opened: dict[str, Any] = json.loads(self._keyring.open(purpose, place, sealed))
+        return opened
+
+
+def _to_json(authorization: Authorization) -> dict[str, Any]:
+    return {**vars(authorization), "scope": sorted(authorization.scope)}
+
+
+def _from_json(plain: dict[str, Any]) -> Authorization:
+    lists = {"scope": frozenset(plain["scope"])}
+    tuples = {name: tuple(plain[name]) for name in ("audience", "amr")}
+    return Authorization(**{**plain, **lists, **tuples})
