@@ -157,7 +157,7 @@ def _shown(world: "World", push: Push, attempts: list[dict[str, Any]]) -> dict[s
     with world.lock:
         if broken or unanswered:
             world.inbox.add(push.user.openid, "notice", "text", {"content": BROKEN})
-        elif heard and push.user.follows:
+        elif heard and push.fields.get("Event") != "unsubscribe":
             fields = heard["fields"]
             world.inbox.add(push.user.openid, "passive", fields["MsgType"], fields)
             return dict(fields)
