@@ -1,1 +1,1 @@
-"""What the product can do, in plain functions. Not for: Flask, Redis, RQ, requests, or any one CRM."""
+"""What the product can do, in plain functions. Not for: Flask, Redis, RQ, or any one CRM."""
