@@ -1,0 +1,95 @@
+"""What Dataverse does when a record is created, changed, deleted or merged.
+
+Computed names, timestamps, state with its status, one branch of a polymorphic lookup, links that
+are removed with their target. Always called inside a transaction of the store.
+"""
+
+import uuid
+from typing import Any
+
+from sandbox.dynamics import errors, values
+from sandbox.dynamics.schema import Table
+from sandbox.dynamics.store import Row, Store
+from sandbox.dynamics.tokens import User
+from sandbox.kit.clock import Clock
+
+
+class Records:
+    """Writes to the store by Dataverse's rules."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def create(
+        self, table: Table, changes: dict[str, Any], owner: User | None, row_id: str | None = None
+    ) -> Row:
+        """A new record, under our own id where the payload or the URL names one."""
+        row_id = changes.get(table.key) or row_id or str(uuid.uuid4())
+        if self._store.get(table, row_id) is not None:
+            raise errors.exists()
+        now = values.moment_text(self._clock.now())
+        kept = {c.name: c.default for c in table.columns.values() if c.default is not None}
+        kept |= {"createdon": now, "modifiedon": now}
+        if owner is not None and "ownerid" in table.columns:
+            kept["ownerid"] = ("systemuser", owner.id)
+        kept |= _with_state(table, changes, kept)
+        kept[table.key] = row_id
+        return self._store.put(table, row_id, _computed(table, kept))
+
+    def update(self, row: Row, changes: dict[str, Any]) -> Row:
+        """The record with these columns changed, and a new version of it."""
+        key = row.table.key
+        if changes.get(key, row.id) != row.id:
+            raise errors.bad_payload("The primary key of a record can't be changed.")
+        kept = dict(row.values)
+        kept["modifiedon"] = values.moment_text(self._clock.now())
+        kept |= _with_state(row.table, changes, kept)
+        return self._store.put(row.table, row.id, _computed(row.table, kept))
+
+    def delete(self, row: Row) -> None:
+        """Gone; lookups that led to it are cleared (Remove Link, the default behaviour)."""
+        self._store.remove(row)
+        for table, column in self._lookups_to(row.table):
+            for child in self._store.pointing(table, column, row.id):
+                if child.values.get(column) == (row.table.name, row.id):
+                    self.update(child, {column: None})
+
+    def merge(self, subordinate: Row, master: Row) -> Row:
+        """As the Merge message: related rows move to the master, the other one is closed."""
+        for table, column in self._lookups_to(subordinate.table):
+            for child in self._store.pointing(table, column, subordinate.id):
+                self.update(child, {column: (master.table.name, master.id)})
+        closed = {"statecode": 1, "merged": True, "masterid": (master.table.name, master.id)}
+        current = self._store.get(subordinate.table, subordinate.id) or subordinate
+        return self.update(current, closed)
+
+    def _lookups_to(self, target: Table) -> list[tuple[Table, str]]:
+        return [
+            (table, column.name)
+            for table in self._store.schema.tables.values()
+            for column in table.columns.values()
+            if target.name in column.navigations.values()
+        ]
+
+
+def _computed(table: Table, kept: dict[str, Any]) -> dict[str, Any]:
+    for column in table.columns.values():
+        if column.computed:
+            parts = (kept.get(name) for name in column.computed)
+            kept[column.name] = " ".join(part for part in parts if part) or None
+    return kept
+
+
+def _with_state(table: Table, changes: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+    """A changed state brings its first status along; a status that isn't of the state fails."""
+    if not {"statecode", "statuscode"} & set(changes):
+        return changes
+    states = table.columns["statuscode"].states
+    state = changes.get("statecode", kept.get("statecode"))
+    first = next(status for status, of in states.items() if of == state)
+    status = changes.get("statuscode", first)
+    if states[status] != state:
+        message = f"{status} is not a valid status code for state code {state}."
+        raise errors.DataverseError(400, "0x80048408", message)
+    return changes | {"statecode": state, "statuscode": status}
