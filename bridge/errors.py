@@ -46,6 +46,7 @@ KINDS: Mapping[str, Kind] = {
     "too-many": Kind(429, "Too many tries", "Wait before the next try.", 60),
     "mailbox-full": Kind(429, "Too many changes wait", "Wait until some are done.", 5),
     "internal": Kind(500, "Our mistake", "It is logged under the request id."),
+    "busy": Kind(503, "Busy", "Nothing was done. Try again in a moment.", 1),
     "crm-malformed": Kind(502, "The CRM answered nonsense", "Try again later.", 5),
     "crm-misconfigured": Kind(503, "The CRM connection is not set up", "An operator must act.", 60),
     "crm-unavailable": Kind(503, "The CRM can't be reached", "Try again later.", 5),

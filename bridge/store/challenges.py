@@ -59,8 +59,8 @@ return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0
 
 @dataclass(frozen=True)
 class Started:
-    """`fresh`: a code is to be sent. Not fresh: the same visitor asked again within a minute.
-    `wait`: seconds, where somebody else asked for this address within a minute; no challenge."""
+    """`new`: a code is to be sent. `same`: this visitor asked for it within the last minute.
+    `wait`: somebody else did; there is no challenge, and `wait` says for how many seconds."""
 
     state: Literal["new", "same", "wait"]
     id: str = ""
@@ -97,6 +97,11 @@ class Challenges:
         if answer[0] == "wait":
             return Started("wait", wait=max(1, int(answer[1])))
         return Started(answer[0], answer[1])
+
+    def cancel(self, challenge: str, about: "About") -> None:
+        """Undo a start whose code couldn't be sent, so that the next try isn't held off."""
+        address = self._names.of("otp.address", about.kind, about.value)
+        self._redis.do("DEL", f"otp:to:{address}", f"otp:{challenge}")
 
     def attempt(self, challenge: str, code: str, binding: str) -> "About | str | None":
         """Try a code: what was proven; or the ticket that an earlier right try gave; or None for a

@@ -34,7 +34,7 @@ PREFIXES: tuple[Prefix, ...] = (
     Prefix("sub:", "tokens", "zset", 90 * DAY, "a member's grants", "names grants only"),
     Prefix("ep:", "tokens", "string", 90 * DAY, "a member's epoch of sign-outs", "a number"),
     Prefix("sess:", "tokens", "string", 1800, "browser session of the pages", "web keyring"),
-    Prefix("otp:", "tokens", "hash", 600, "code challenge: keyed hash, tries", "keyed hash"),
+    Prefix("otp:", "tokens", "hash", 600, "code challenge: keyed hash, tries", "web keyring"),
     Prefix("ticket:", "tokens", "string", 660, "operation that a proof is bound to", "op id"),
     Prefix("rl:", "tokens", "string", DAY, "rate limit counters, by keyed hash", "a number"),
     Prefix("crm:", "tokens", "string", 3600, "the CRM's token, sealed", "the role that got it"),

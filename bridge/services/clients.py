@@ -1,0 +1,243 @@
+"""The OAuth clients, from a file: who may ask for what, and where answers go.
+
+Not for: tokens or codes. There is no registration by request: a client is added by an operator.
+
+    clients:
+      - client_id: portal
+        name: {zh-CN: 会员网站, en: Member site}
+        type: confidential                # or public: no secret, PKCE alone
+        secret: "sha256:<hex>"            # of 32 or more random bytes, in base64url
+        redirect_uris: ["https://www.example.com/callback"]
+        post_logout_redirect_uris: ["https://www.example.com/"]
+        grant_types: [authorization_code, refresh_token]
+        scopes: [openid, profile, "member:read"]
+        sector: sites                     # clients of one sector see the same `sub`
+        leeway: 10                        # seconds in which a refresh may be repeated
+        audiences: ["https://cms.example.com"]   # besides this API
+        cors_origins: ["https://www.example.com"]
+        first_party: true
+      - client_id: cms
+        name: {en: CMS}
+        type: confidential
+        secret: "sha256:<hex>"
+        grant_types: []
+        resource_server: {audience: "https://cms.example.com"}
+"""
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+SCOPES: Mapping[str, str] = {
+    "openid": "An id_token, and userinfo",
+    "profile": "Name and language in userinfo",
+    "member:read": "GET /v1/me",
+    "member:write": "PATCH /v1/me",
+    "member:erase": "DELETE /v1/me",
+    "consents:read": "GET /v1/me/consents",
+    "consents:write": "PUT /v1/me/consents",
+    "registrations:write": "POST /v1/otp and /v1/registrations",
+}
+"""Every scope, and what it opens."""
+
+CLIENT_ONLY = frozenset(["registrations:write"])
+"""Scopes of a client's own, for which no member is asked."""
+
+
+class ClientTrouble(Exception):
+    """The file can't be used. `problems`: one sentence each, by place, without values."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client. `audiences`: besides this API. `audience`: that of a resource server, which may
+    introspect tokens that name it."""
+
+    client_id: str
+    name: Mapping[str, str]
+    public: bool
+    secret_sha256: str = field(default="", repr=False)
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    grant_types: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    sector: str = ""
+    leeway: int = 0
+    audiences: tuple[str, ...] = ()
+    audience: str | None = None
+    cors_origins: tuple[str, ...] = ()
+
+    def secret_holds(self, secret: str) -> bool:
+        """True for the client's secret; constant time. A public client has none."""
+        given = hashlib.sha256(secret.encode()).hexdigest()
+        return hmac.compare_digest(given, self.secret_sha256 or "-")
+
+
+class Clients:
+    """All clients, by id."""
+
+    def __init__(self, clients: Mapping[str, Client]) -> None:
+        self._clients = dict(clients)
+
+    def get(self, client_id: str | None) -> Client | None:
+        """The client, or None."""
+        return self._clients.get(client_id or "")
+
+    def __iter__(self) -> Iterator[Client]:
+        return iter(self._clients.values())
+
+
+def load(path: Path | str) -> Clients:
+    """Read the file. Raises ClientTrouble with all mistakes at once."""
+    try:
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        checked = _File().load(raw)
+    except (OSError, UnicodeDecodeError):
+        raise ClientTrouble(["oauth.clients_file: the file can't be read"]) from None
+    except yaml.YAMLError:
+        raise ClientTrouble(["oauth.clients_file: not YAML"]) from None
+    except ValidationError as error:
+        raise ClientTrouble(sorted(_sentences(error.messages, ""))) from None
+    ids = [entry["client_id"] for entry in checked["clients"]]
+    if len(set(ids)) != len(ids):
+        raise ClientTrouble(["clients: a client_id is listed twice"])
+    return Clients({entry["client_id"]: _client(entry) for entry in checked["clients"]})
+
+
+def _client(entry: dict[str, Any]) -> Client:
+    rest = {name: tuple(entry[name]) for name in _LISTS}
+    return Client(
+        client_id=entry["client_id"],
+        name=entry["name"],
+        public=entry["type"] == "public",
+        secret_sha256=entry["secret"].removeprefix("sha256:"),
+        grant_types=frozenset(entry["grant_types"]),
+        scopes=frozenset(entry["scopes"]),
+        sector=entry["sector"] or entry["client_id"],
+        leeway=entry["leeway"],
+        audience=(entry["resource_server"] or {}).get("audience"),
+        **rest,
+    )
+
+
+_LISTS = ("redirect_uris", "post_logout_redirect_uris", "audiences", "cors_origins")
+
+
+def _sentences(messages: Any, path: str) -> Iterator[str]:
+    if isinstance(messages, Mapping):
+        for key, below in messages.items():
+            yield from _sentences(below, f"{path}.{key}" if path else str(key))
+    else:
+        yield from (f"{path}: {message}" for message in messages)
+
+
+def is_redirect(uri: str) -> bool:
+    """True for https, http on a loopback address (RFC 8252 section 7.3), or an app's own scheme in
+    reverse domain form (section 7.1); never with a fragment, a user or a `*`."""
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port
+    except ValueError:
+        return False
+    if parts.fragment or "#" in uri or "*" in uri or parts.username is not None:
+        return False
+    if not uri.isascii() or any(character in uri for character in ' "<>\\^`{|}'):
+        return False
+    if parts.scheme == "https":
+        return bool(parts.hostname)
+    if parts.scheme == "http":
+        return _is_loopback(parts.hostname or "")
+    return "." in parts.scheme
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_origin(text: str) -> bool:
+    return is_redirect(text) and text == "{0.scheme}://{0.netloc}".format(urlsplit(text))
+
+
+def _each(check: Any, message: str) -> "fields.List[Any]":
+    def ok(value: str) -> None:
+        if not check(value):
+            raise ValidationError(message)
+
+    return fields.List(fields.String(validate=ok), load_default=list)
+
+
+class _Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+class _ResourceServer(_Strict):
+    audience = fields.Url(required=True, schemes={"https", "http"}, require_tld=False)
+
+
+class _Entry(_Strict):
+    client_id = fields.String(required=True, validate=validate.Regexp(r"^[A-Za-z0-9_-]{1,64}$"))
+    name = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    type = fields.String(required=True, validate=validate.OneOf(["public", "confidential"]))
+    secret = fields.String(
+        load_default="",
+        validate=validate.Regexp(
+            r"^(sha256:[0-9a-f]{64})?$", error="Not `sha256:` and 64 hexadecimal digits."
+        ),
+    )
+    redirect_uris = _each(is_redirect, "Not an exact https, loopback or app URI.")
+    post_logout_redirect_uris = _each(is_redirect, "Not an exact https, loopback or app URI.")
+    grant_types = fields.List(
+        fields.String(
+            validate=validate.OneOf(["authorization_code", "refresh_token", "client_credentials"])
+        ),
+        required=True,
+    )
+    scopes = fields.List(fields.String(validate=validate.OneOf(list(SCOPES))), load_default=list)
+    sector = fields.String(load_default="", validate=validate.Length(max=64))
+    leeway = fields.Integer(load_default=0, validate=validate.Range(0, 60))
+    audiences = fields.List(
+        fields.Url(schemes={"https", "http"}, require_tld=False), load_default=list
+    )
+    resource_server = fields.Nested(_ResourceServer, load_default=None, allow_none=True)
+    cors_origins = _each(_is_origin, "Not an origin.")
+    first_party = fields.Boolean(load_default=False)
+
+    @validates_schema(skip_on_field_errors=True)
+    def fits_together(self, entry: dict[str, Any], **_: Any) -> None:
+        """What one setting says of another; all mistakes at once."""
+        mistakes = {name: [text] for holds, name, text in _rules(entry) if not holds}
+        if mistakes:
+            raise ValidationError(mistakes)
+
+
+def _rules(entry: Mapping[str, Any]) -> Iterator[tuple[bool, str, str]]:
+    public, grants, scopes = entry["type"] == "public", entry["grant_types"], set(entry["scopes"])
+    by_code = "authorization_code" in grants
+    yield public != bool(entry["secret"]), "secret", "A confidential client has one, a public none."
+    yield not public or "client_credentials" not in grants, "grant_types", "Needs a secret."
+    yield by_code == bool(entry["redirect_uris"]), "redirect_uris", "With authorization_code only."
+    yield by_code or "refresh_token" not in grants, "grant_types", "Nothing to refresh."
+    yield not by_code or entry["first_party"], "first_party", "There is no consent page for others."
+    yield not public or not entry["resource_server"], "resource_server", "Needs a secret."
+    own = "client_credentials" in grants
+    yield own or not scopes & CLIENT_ONLY, "scopes", "One of them needs client_credentials."
+
+
+class _File(_Strict):
+    clients = fields.List(fields.Nested(_Entry), required=True)

@@ -1,0 +1,131 @@
+"""Password hashes: argon2id, sealed to the member they belong to.
+
+Not for: where a hash is kept (the mapping), or who may try (`sign_in.py`). The hash is sealed with
+the member's id as associated data: staff who may edit contacts can neither crack it nor copy their
+own onto somebody else's record. OWASP's minimum (19 MiB, 2 passes, 1 lane) costs about 17 ms of
+CPU, so at most as many as there are cores run at once, a few wait, and the rest are refused.
+"""
+
+import hmac
+import os
+import secrets
+import struct
+import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from argon2.low_level import Type, hash_secret_raw
+
+from bridge.errors import Problem
+from bridge.seal import Keyring, SealBroken
+
+SHORTEST, LONGEST = 8, 256
+MEMORY_KIB, PASSES, LANES = 19_456, 2, 1
+_SALT, _HASH = 16, 32
+_HEAD = struct.Struct(">BIBB")  # format, memory, passes, lanes
+_NOBODY = (MEMORY_KIB, PASSES, LANES, b"\0" * _SALT)
+
+_COMMON = frozenset(
+    """
+    00000000 11111111 111111111 1111111111 11223344 12121212 123123123 12341234 12344321 12345678
+    123456789 1234567890 1234567891 1234abcd 123456ab 123qweasd 147258369 159357456 1a2b3c4d
+    1q2w3e4r 1q2w3e4r5t 1qaz2wsx 22222222 31415926 33333333 55555555 520520520 5201314520 66666666
+    77777777 778899000 87654321 88888888 963852741 98765432 987654321 9876543210 99999999 a1234567
+    a12345678 a123456789 aa123456 aa12345678 aaaaaaaa abc12345 abc123456 abcd1234 abcdefgh
+    admin123 administrator asdf1234 asdfasdf asdfghjk asdfghjkl baseball changeme computer
+    consumer default1 dearbook dragon12 football iloveyou internet letmein1 liverpool maggie12
+    michael1 monkey12 p@ssw0rd passw0rd password password1 password12 password123 princess
+    princess1 q1w2e3r4 q1w2e3r4t5 qazwsxedc qq123456 qq123456789 qwer1234 qwerasdf qwerty12
+    qwerty123 qwertyui qwertyuiop sunshine superman trustno1 welcome1 welcome123 whatever wang1234
+    woaini1314 woaini520 woaini521 woainima xiazhili zxcvbnm1 zxcvbnm123 zxcvbnmm
+    """.split()  # noqa: SIM905 - a list of 100 quoted words reads worse
+)
+"""The start of every list of leaked passwords (English and Chinese) that has 8 characters."""
+
+
+def weakness(password: str) -> str | None:
+    """`too-short`, `too-long` or `too-common`; None for a password that may be used."""
+    plain = _normal(password)
+    if len(plain) < SHORTEST:
+        return "too-short"
+    if len(password) > LONGEST or len(plain) > LONGEST:
+        return "too-long"
+    if plain.casefold() in _COMMON or len(set(plain)) < 3:
+        return "too-common"
+    return None
+
+
+class Passwords:
+    """Hashes and checks, a bounded number at a time."""
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        slots: int = os.cpu_count() or 1,
+        queue: int = 32,
+        patience: float = 2.0,
+    ) -> None:
+        """`keyring`: of the credential key. `queue`: how many may wait for a slot, each for at
+        most `patience` seconds."""
+        self._keyring = keyring
+        self._slots = threading.BoundedSemaphore(slots)
+        self._waiting = threading.BoundedSemaphore(slots + queue)
+        self._patience = patience
+
+    def hash_for(self, member_id: str, password: str) -> str:
+        """What is kept for this member. Raises ValueError for a password that `weakness` names,
+        Problem("busy")."""
+        if weakness(password) is not None:
+            raise ValueError("weak password")
+        salt = secrets.token_bytes(_SALT)
+        made = self._hash(password, MEMORY_KIB, PASSES, LANES, salt)
+        packed = _HEAD.pack(1, MEMORY_KIB, PASSES, LANES) + salt + made
+        return self._keyring.seal("credential", member_id, packed)
+
+    def check(self, member_id: str, stored: str | None, password: str) -> bool:
+        """True if `stored` was made for this member from this password. What isn't a hash, or is
+        another member's, costs the same time. Raises Problem("busy")."""
+        memory, passes, lanes, salt, wanted = self._unpacked(member_id, stored)
+        given = self._hash(password[: LONGEST + 1], memory, passes, lanes, salt)
+        return wanted is not None and hmac.compare_digest(given, wanted)
+
+    def check_nobody(self, password: str) -> None:
+        """Take the time of a check, for a name that nobody has."""
+        self.check("", None, password)
+
+    def _unpacked(
+        self, member_id: str, stored: str | None
+    ) -> tuple[int, int, int, bytes, bytes | None]:
+        try:
+            packed = self._keyring.open("credential", member_id, stored or "")
+            _, memory, passes, lanes = _HEAD.unpack_from(packed)
+        except (SealBroken, struct.error):
+            return (*_NOBODY, None)
+        salt = packed[_HEAD.size : _HEAD.size + _SALT]
+        return memory, passes, lanes, salt, packed[_HEAD.size + _SALT :]
+
+    def _hash(self, password: str, memory: int, passes: int, lanes: int, salt: bytes) -> bytes:
+        with self._slot():
+            return hash_secret_raw(
+                _normal(password).encode(), salt, passes, memory, lanes, _HASH, Type.ID
+            )
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        if not self._waiting.acquire(blocking=False):
+            raise Problem("busy")
+        try:
+            if not self._slots.acquire(timeout=self._patience):
+                raise Problem("busy")
+            try:
+                yield
+            finally:
+                self._slots.release()
+        finally:
+            self._waiting.release()
+
+
+def _normal(password: str) -> str:
+    """The same for every keyboard (NFKC, NIST SP 800-63B section 5.1.1.2)."""
+    return unicodedata.normalize("NFKC", password[: LONGEST + 1])

@@ -1,0 +1,81 @@
+"""Proof tickets: "whoever holds this has just shown that the address is theirs".
+
+Not for: how it was shown (`codes.py`, or WeChat's web OAuth). A ticket is sealed, good for ten
+minutes, for one purpose, for the client or visit that it was made for, and for one operation: it
+is bound at first use (`Challenges.bind`, after everything else was validated), and only the same
+operation may present it again.
+"""
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from bridge.errors import FieldError, Problem
+from bridge.seal import Keyring, SealBroken
+from bridge.services.identities import IdentityKeys
+from bridge.store.challenges import Challenges
+
+LIFE_SECONDS = 600
+Purpose = Literal["registration", "sign-in", "claim", "reset", "change", "step-up"]
+
+
+class Needs(Protocol):
+    """The parts that proofs are made of."""
+
+    @property
+    def keyring(self) -> Keyring: ...
+    @property
+    def identity_keys(self) -> IdentityKeys: ...
+    @property
+    def challenges(self) -> Challenges: ...
+    @property
+    def clock(self) -> Callable[[], float]: ...
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A proven address. `value` in normal form; `identity_id` is its keyed hash. `at`: when it was
+    proven, epoch seconds."""
+
+    kind: str
+    value: str = field(repr=False)
+    identity_id: str
+    ticket_id: str
+    at: int
+
+
+def issue(parts: Needs, kind: str, value: str, purpose: Purpose, binding: str) -> str:
+    """A ticket for an address (in normal form) that was just proven by this client or visit."""
+    plain = {
+        "id": secrets.token_urlsafe(16),
+        "kind": kind,
+        "value": value,
+        "at": int(parts.clock()),
+    }
+    return parts.keyring.seal(f"ticket.{purpose}", binding, json.dumps(plain).encode())
+
+
+def open_ticket(
+    parts: Needs, ticket: str, purpose: Purpose, binding: str, pointer: str = "/proof"
+) -> Proof:
+    """What a ticket proves. Raises Problem("proof-invalid") at `pointer` for one that is forged,
+    too old, for something else or somebody else's."""
+    try:
+        plain = json.loads(parts.keyring.open(f"ticket.{purpose}", binding, ticket))
+    except SealBroken:
+        raise _refused(pointer) from None
+    if parts.clock() - plain["at"] > LIFE_SECONDS:
+        raise _refused(pointer)
+    identity_id = parts.identity_keys.id(plain["kind"], plain["value"])
+    return Proof(plain["kind"], plain["value"], identity_id, plain["id"], plain["at"])
+
+
+def _refused(pointer: str) -> Problem:
+    return Problem("proof-invalid", [FieldError(pointer, "proof-invalid")])
+
+
+def client_binding(client_id: str) -> str:
+    """How a ticket names the client it is for; a browser's visit has `Session.binding`."""
+    return "client:" + client_id

@@ -1,0 +1,124 @@
+"""Sign a member in: by password, or by an address proven just now.
+
+Not for: pages, or what a client may do afterwards (`bridge/oauth`). An unknown name, a wrong
+password, a released or inactive record get the same answer after the same time; tries are counted
+for names that nobody has, too.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from adapters.base import Trace
+from bridge.seal import Pseudonyms
+from bridge.services import identities
+from bridge.services.identities import IdentityKeys, NotNormal, Reader, SignIn
+from bridge.services.passwords import Passwords
+from bridge.services.proofs import Proof
+from bridge.services.subjects import stamp_digest
+from bridge.store.grants import Grants
+from bridge.store.limits import Limits, network
+from bridge.store.sessions import SignedIn
+
+FLOOR_SECONDS = 0.4
+"""No answer to a password comes sooner, since the CRM answers "not found" faster than "found"."""
+ACR = "aal1"
+"""One factor (NIST SP 800-63B). Stronger ones come with step-up."""
+
+
+class _Settings(Protocol):
+    @property
+    def region(self) -> str: ...
+
+
+class Needs(Protocol):
+    """The parts that a sign-in works with."""
+
+    @property
+    def crm(self) -> Reader: ...
+    @property
+    def identity_keys(self) -> IdentityKeys: ...
+    @property
+    def passwords(self) -> Passwords: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def names(self) -> Pseudonyms: ...
+    @property
+    def grants(self) -> Grants: ...
+    @property
+    def settings(self) -> _Settings: ...
+    @property
+    def clock(self) -> Callable[[], float]: ...
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try. `identifier`: as it was typed; `address`: the remote IP address."""
+
+    identifier: str = field(repr=False)
+    password: str = field(repr=False)
+    client: str
+    address: str
+    trace: Trace | None = None
+
+
+def by_password(parts: Needs, attempt: Attempt) -> SignedIn | None:
+    """Who signed in; None for every reason not to. Raises Problem (`too-many`, `busy`), CrmError,
+    StoreDown."""
+    kind, value = _name(attempt.identifier, parts.settings.region)
+    parts.limits.hit("sign_ins_per_network", network(attempt.address))
+    parts.limits.hit("sign_ins_per_client", attempt.client)
+    parts.limits.hit("sign_ins_per_identifier", kind, value)
+    until = time.monotonic() + FLOOR_SECONDS
+    try:
+        return _try(parts, kind, value, attempt)
+    finally:
+        time.sleep(max(0.0, until - time.monotonic()))
+
+
+def by_proof(parts: Needs, proof: Proof, trace: Trace | None = None) -> SignedIn | None:
+    """Who holds a proven address; None if nobody does: then they may register. Raises CrmError,
+    StoreDown."""
+    found = identities.resolve(parts.crm, parts.identity_keys, proof.kind, proof.value, (), trace)
+    if found is None:
+        return None
+    amr = {"mobile": ("otp", "sms"), "email": ("otp",)}.get(proof.kind, ("fed",))
+    return _signed_in(parts, found, amr)
+
+
+def _name(identifier: str, region: str) -> tuple[str, str]:
+    """(kind, normal form), or ("", what was typed) for what can't be anybody's name."""
+    try:
+        return identities.guess(identifier, region)
+    except NotNormal:
+        return "", identifier.strip().casefold()
+
+
+def _try(parts: Needs, kind: str, value: str, attempt: Attempt) -> SignedIn | None:
+    found = None
+    if kind:
+        found = identities.resolve(
+            parts.crm, parts.identity_keys, kind, value, ("credential",), attempt.trace
+        )
+    if found is None:
+        parts.passwords.check_nobody(attempt.password)
+        return None
+    stored = found.member.record.get("credential")
+    if not parts.passwords.check(found.member_id, stored, attempt.password):
+        return None
+    return _signed_in(parts, found, ("pwd",))
+
+
+def _signed_in(parts: Needs, found: SignIn, amr: tuple[str, ...]) -> SignedIn:
+    record = found.member.record
+    return SignedIn(
+        member_id=found.member_id,
+        subject=record.get("subject") or found.member_id,
+        auth_time=int(parts.clock()),
+        amr=amr,
+        acr=ACR,
+        stamp=stamp_digest(parts.names, record.get("stamp")),
+        epoch=parts.grants.epoch(found.member_id),
+    )
