@@ -51,6 +51,9 @@ KINDS: Mapping[str, Kind] = {
     "crm-misconfigured": Kind(503, "The CRM connection is not set up", "An operator must act.", 60),
     "crm-unavailable": Kind(503, "The CRM can't be reached", "Try again later.", 5),
     "crm-throttled": Kind(503, "The CRM is busy", "Try again later.", 5),
+    "wechat-unavailable": Kind(
+        503, "WeChat does not do it", "Try again later, or see `wechat_code`.", 5
+    ),
     "store-unavailable": Kind(503, "Not available", "Nothing was accepted. Try again later.", 5),
     "outcome-unknown": Kind(503, "Not sure", "Repeat with the same Idempotency-Key.", 5),
     "expired": Kind(410, "Too late", "It wasn't done in time and was dropped."),
