@@ -6,6 +6,7 @@ Every adapter uses these, so that the same mistake gives the same error on every
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from adapters.base import Criterion, Operation, Record
 from adapters.errors import Invalid, Unsupported
@@ -28,6 +29,14 @@ class Asked:
     lookups: dict[str, "Asked"] = field(default_factory=dict)
     collections: dict[str, "Asked"] = field(default_factory=dict)
     not_held: tuple[str, ...] = ()
+
+
+def uuid_of(id: str) -> str:
+    """A record's id as we make them: a UUID, in lower case. Raises Invalid."""
+    try:
+        return str(UUID(id))
+    except (ValueError, AttributeError, TypeError):
+        raise Invalid from None
 
 
 def kind_of(mapping: Mapping, kind: str) -> KindBinding:

@@ -182,6 +182,7 @@ class Memory(Adapter):
         binding = asked.kind_of(self._mapping, operation.kind)
         id = operation.id.lower()
         if operation.verb == "create":
+            id = asked.uuid_of(id)
             columns = self._written(binding, operation.record)
             rows = self.store.rows.setdefault(operation.kind, {})
             if id in rows:

@@ -283,6 +283,7 @@ class TextList(Converter):
         for part in _expect(value, list):
             if not _expect(part, str).strip() or self.separator in part:
                 raise ValueError
+            part.encode()
         return self.separator.join(value)
 
     def problems(self) -> list[str]:

@@ -16,7 +16,8 @@ class MemberSchema(CredentialSchema):
         "consents": Collection("consent", "member"),
     }
 
-    subject = text(50, personal=True, system=True)
+    # Ours, random, and no value of the person: it may stand in a URL of the CRM.
+    subject = text(50, system=True)
     given_name = text(50, personal=True)
     family_name = text(50, personal=True)
     email = fields.Email(

@@ -1,0 +1,213 @@
+"""Access tokens for Dataverse by MSAL's client credentials. Not for: the calls they are for.
+
+A token is kept in three places: in this process, in the shared cache that we were given (sealed,
+for all processes of the role), and nowhere in MSAL: its own cache would give a refused token again.
+Source: learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+"""
+
+import hashlib
+import json
+import threading
+import time
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msal
+
+from adapters.base import TokenCache
+from adapters.dynamics.options import Options
+from adapters.errors import BadCredentials, CrmError, Malformed, Throttled, TimedOut
+from adapters.http import Wire, left
+
+EARLY = 60.0  # seconds before its end at which a token counts as used up
+_FLIGHT = 30.0  # the longest that one process may keep the others waiting for a token
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class _Held:
+    token: str = field(repr=False)
+    until: float
+
+
+class Tokens:
+    """The token of one application user. Safe to use from many threads."""
+
+    def __init__(self, options: Options, cache: TokenCache, wire: Wire) -> None:
+        self._options = options
+        self._cache = cache
+        self._http = _MsalHttp(wire)
+        self._app: msal.ConfidentialClientApplication | None = None
+        self._held = _Held("", 0.0)
+        self._lock = threading.Lock()
+        parts = (options.authority, options.tenant, options.scope, options.credential["client_id"])
+        self._name = f"dynamics.{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:24]}"
+
+    def get(self, end: float) -> str:
+        """A token that is good for a while. Raises BadCredentials or an Unavailable."""
+        held = self._held
+        if held.until > time.monotonic():
+            return held.token
+        return self._renew(refused=None, end=end)
+
+    def replace(self, refused: str, end: float) -> str:
+        """Another token than `refused`, which the CRM didn't take. Where another thread or process
+        has replaced it already, that one; so many that are refused at once make one token call."""
+        held = self._held
+        if held.token != refused and held.until > time.monotonic():
+            return held.token
+        return self._renew(refused, end)
+
+    def _renew(self, refused: str | None, end: float) -> str:
+        if not self._lock.acquire(timeout=left(end, _FLIGHT)):
+            raise TimedOut
+        try:
+            held = self._held
+            if held.token != refused and held.until > time.monotonic():
+                return held.token
+            for _ in range(_TRIES):
+                if found := self._shared(refused):
+                    return found
+                with self._cache.single_flight(self._name, left(end, _FLIGHT)) as first:
+                    if found := self._shared(refused):
+                        return found
+                    if first:
+                        return self._fetch(end)
+                # Whoever fetched got none: look again, or fetch, while there is time.
+            raise TimedOut
+        finally:
+            self._lock.release()
+
+    def _shared(self, refused: str | None) -> str | None:
+        found = self._cache.get(self._name)
+        if found is None or found[0] == refused or found[1] <= EARLY:
+            return None
+        return self._keep(*found)
+
+    def _keep(self, token: str, seconds: float) -> str:
+        self._held = _Held(token, time.monotonic() + max(seconds - EARLY, 0.0))
+        return token
+
+    def _fetch(self, end: float) -> str:
+        """Ask the authority. MSAL's own errors and texts stop here."""
+        self._http.end = end
+        try:
+            if self._app is None:
+                self._app = self._make()
+            answer = self._app.acquire_token_for_client([self._options.scope])
+        except CrmError:
+            raise
+        except ValueError:  # no such tenant, or a certificate that can't be read
+            raise BadCredentials from None
+        except Exception:  # whatever a garbled answer makes of MSAL
+            raise Malformed from None
+        token, seconds = _checked(answer)
+        self._cache.put(self._name, token, seconds)
+        return self._keep(token, seconds)
+
+    def _make(self) -> msal.ConfidentialClientApplication:
+        options = self._options
+        return msal.ConfidentialClientApplication(
+            options.credential["client_id"],
+            client_credential=_credential(options.credential),
+            authority=f"{options.authority}/{options.tenant}",
+            instance_discovery=options.instance_discovery,
+            token_cache=_Forgetful(),
+            http_client=self._http,
+            http_cache=_Nothing(),
+        )
+
+
+def _credential(given: Mapping[str, str]) -> str | dict[str, Any]:
+    """As MSAL takes it. A thumbprint is computed by MSAL (SHA-256)."""
+    if "client_secret" in given:
+        return given["client_secret"]
+    secret = {"passphrase": given["passphrase"]} if "passphrase" in given else {}
+    if "pfx_path" in given:
+        # True: send the certificate along, so that it may be renewed under the same subject.
+        return {"private_key_pfx_path": given["pfx_path"], "public_certificate": True, **secret}
+    return {
+        "private_key": given["private_key"],
+        "public_certificate": given["certificate"],
+        **secret,
+    }
+
+
+def _checked(answer: Any) -> tuple[str, float]:
+    """(token, seconds). An OAuth error (RFC 6749 section 5.2) is a credential's."""
+    if not isinstance(answer, dict):
+        raise Malformed
+    token, seconds = answer.get("access_token"), answer.get("expires_in")
+    if isinstance(token, str) and token.isascii() and token.isprintable() and token:
+        try:
+            return token, float(seconds or 0)
+        except (TypeError, ValueError):
+            raise Malformed from None
+    if answer.get("error") in ("temporarily_unavailable", "server_error"):
+        raise Malformed
+    raise BadCredentials if "error" in answer else Malformed
+
+
+class _Forgetful(msal.TokenCache):  # type: ignore[misc]
+    """Keeps nothing: the sealed cache is the only one."""
+
+    def add(self, event: Any, now: Any = None) -> None:
+        """Not kept."""
+
+
+class _Nothing(dict[Any, Any]):
+    """MSAL's memory of answers, switched off: who may call when is the budget's matter, and one
+    answer of 400 would be repeated for a minute after the operator has mended the credential."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Not kept."""
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """What MSAL looks at."""
+
+    status_code: int
+    text: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+
+    def raise_for_status(self) -> None:
+        """Never needed: what isn't an answer of the protocol was raised before."""
+
+
+class _MsalHttp:
+    """MSAL's HTTP client, over our wire: our timeouts, CA and caps, nothing of the environment."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self.end = 0.0
+
+    def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> _Reply:
+        """A discovery document."""
+        query = f"?{urllib.parse.urlencode(params)}" if params else ""
+        return self._exchange("GET", url + query, headers, None)
+
+    def post(
+        self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any
+    ) -> _Reply:
+        """A token request."""
+        query = f"?{urllib.parse.urlencode(params)}" if params else ""
+        form = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
+        return self._exchange("POST", url + query, form, urllib.parse.urlencode(data).encode())
+
+    def close(self) -> None:
+        """The wire isn't ours to close."""
+
+    def _exchange(self, method: str, url: str, headers: Any, body: bytes | None) -> _Reply:
+        answer = self._wire.exchange(method, url, dict(headers or {}), body, self.end)
+        if answer.status == 429:
+            raise Throttled(retry_after=5.0)
+        if answer.status >= 500 or 300 <= answer.status < 400:
+            raise Malformed
+        try:
+            json.loads(answer.body)
+        except ValueError:  # MSAL would take it for a mistake in the authority's name
+            raise Malformed from None
+        return _Reply(answer.status, answer.body.decode("utf-8", "replace"), answer.headers)
