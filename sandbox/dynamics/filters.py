@@ -208,7 +208,8 @@ class _Compiler:
         return matches
 
     def _in(self, node: Any) -> Test:
-        given = {a.name.name: a.param.val for a in node.args if isinstance(a, ast.NamedParam)}
+        named = [a for a in node.args if isinstance(a, ast.NamedParam)]
+        given = {a.name.name: str(getattr(a.param, "val", "")) for a in named}
         if set(given) != {"PropertyName", "PropertyValues"}:
             raise errors.bad_query("In takes PropertyName and PropertyValues.")
         name = given["PropertyName"]

@@ -24,12 +24,22 @@ from cryptography.x509.oid import NameOID
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
 
 from sandbox.dynamics import errors
 from sandbox.dynamics.schema import Schema, Table
 from sandbox.kit.clock import Clock
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+class _Signed(JWSRegistry):
+    """What an assertion may be signed with; MSAL puts the certificate into the header (x5c)."""
+
+    max_header_length = 16_384
+
+    def __init__(self) -> None:
+        super().__init__(algorithms=["RS256", "PS256"])
 
 
 class AuthorityError(Exception):
@@ -156,9 +166,7 @@ class Authority:
         if form.get("client_assertion_type") != ASSERTION_TYPE:
             raise refused
         try:
-            decoded = jwt.decode(
-                form["client_assertion"], self._public_key, algorithms=["RS256", "PS256"]
-            )
+            decoded = jwt.decode(form["client_assertion"], self._public_key, registry=_Signed())
         except (JoseError, ValueError):
             raise refused from None
         claims = decoded.claims

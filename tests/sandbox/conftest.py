@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from sandbox.kit.run import running
+from tests.sandbox.dataverse import Crm
 
 
 @pytest.fixture
@@ -27,3 +28,20 @@ def http() -> Iterator[requests.Session]:
     with requests.Session() as session:
         session.trust_env = False
         yield session
+
+
+@pytest.fixture(scope="module")
+def dataverse(tmp_path_factory) -> Iterator[dict[str, Any]]:
+    """One Dataverse sandbox for the tests of a file; what it prints when ready."""
+    with running({"dynamics": 0}, tmp_path_factory.mktemp("dataverse")) as ready:
+        yield ready["dynamics"]
+
+
+@pytest.fixture
+def crm(dataverse) -> Iterator[Crm]:
+    """The writer on an empty environment at the machine's own time."""
+    client = Crm(dataverse)
+    client.control("reset")
+    client.control("clock", {"set": None})
+    yield client
+    client.http.close()
