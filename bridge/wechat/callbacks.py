@@ -29,7 +29,7 @@ EMPTY = "success"
 """The answer that says nothing to the follower and stops the repeats; sent in clear."""
 
 _NAME = re.compile(r"[A-Za-z_]{1,40}")
-_ECHO = re.compile(r"[!-~]{1,128}")
+_ECHO = re.compile(r"[0-9A-Za-z+/=_-]{1,128}")
 Query = Mapping[str, str]
 
 

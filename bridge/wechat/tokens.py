@@ -63,6 +63,6 @@ class AccessToken:
         body = {"grant_type": "client_credential", "appid": self._appid, "secret": self._secret}
         answer = document(self._session.post(f"{API_HOST}/cgi-bin/stable_token", json=body))
         token, seconds = answer.get("access_token"), answer.get("expires_in")
-        if not isinstance(token, str) or not isinstance(seconds, int):
+        if not token or not isinstance(token, str) or not isinstance(seconds, int):
             raise WechatError(None)
         return token, float(min(seconds, 7200))
