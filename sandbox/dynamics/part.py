@@ -19,6 +19,7 @@ from sandbox.dynamics.store import Reference, Row, Store
 from sandbox.dynamics.tokens import Authority, AuthorityError, User
 from sandbox.kit import Kit, Part
 from sandbox.kit.gate import USER, target
+from sandbox.kit.seen import parsed
 
 METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 VERSIONS = ("v9.0", "v9.1", "v9.2")
@@ -166,7 +167,7 @@ class Dynamics:
             method=inner.method,
             path=path,
             headers=inner.headers,
-            body=json.loads(inner.body) if inner.body[:1] == b"{" else None,
+            body=parsed(inner.body, "json"),
             status=reply.status,
             user=inner.user.name,
             in_batch=True,

@@ -88,7 +88,7 @@ def test_the_secret_may_come_as_basic(crm):
 
 
 def test_an_absent_or_expired_token_is_401(crm):
-    """Without a token, and an hour later by the sandbox clock, the challenge names the authority."""
+    """Without a token, or an hour after it was issued, the challenge names the authority."""
     assert crm.get("WhoAmI").status_code == 200
     crm.control("clock", {"advance": 3601})
     for headers in ({}, {"Authorization": "Bearer nonsense"}):
