@@ -55,6 +55,7 @@ KINDS: Mapping[str, Kind] = {
         503, "WeChat does not do it", "Try again later, or see `wechat_code`.", 5
     ),
     "store-unavailable": Kind(503, "Not available", "Nothing was accepted. Try again later.", 5),
+    "pending": Kind(503, "Not done yet", "That operation still waits. Try again in a moment.", 1),
     "outcome-unknown": Kind(503, "Not sure", "Repeat with the same Idempotency-Key.", 5),
     "expired": Kind(410, "Too late", "It wasn't done in time and was dropped."),
     "cancelled": Kind(409, "Cancelled", "An earlier change of the same member made it void."),

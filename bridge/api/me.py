@@ -1,0 +1,143 @@
+"""`/v1/me`: the member's own record, read, changed and erased. Not for: other people's.
+
+Nothing here takes an id from the request: whose record it is comes from the token alone.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from flask import Response
+
+from adapters.base import Found
+from bridge import edge
+from bridge.api import answers, conditions, writing
+from bridge.api.call import Call, bad_parameter, query
+from bridge.api.prefer import preferences
+from bridge.errors import FieldError, Problem
+from bridge.services import members, versions
+from bridge.services.members import Holder, SessionOver
+from bridge.writes.write import Base, Outcome
+
+_CHILDREN = ("identities.kind", "consents.purpose")
+
+
+def read(call: Call) -> Response:
+    """The record, or those `fields` of it; `after=<operation>` waits for a write first."""
+    given = query("fields", "after")
+    fields = _asked(given["fields"], call.shapes.readable) if "fields" in given else None
+    if "after" in given:
+        _wait_for(call, given["after"])
+    found = record_of(call, fields or call.shapes.readable)
+    tag = _etag(call, members.base_of(found))
+    if conditions.is_current(tag):
+        return answers.empty(304, tag)
+    return _shown(call, found, fields or call.shapes.readable, tag)
+
+
+def change(call: Call) -> Response:
+    """A merge patch (RFC 7396): absent stays, null empties."""
+    if not call.form:
+        raise Problem("validation", [FieldError("", "empty")])
+    accepted = writing.accept(
+        call,
+        "update",
+        members.edit(call.member_id, call.form),
+        route="PATCH /v1/me",
+        content=call.form,
+        based_on=_based_on(call),
+    )
+    return answers.settled(call, accepted, lambda outcome: _changed(call, outcome))
+
+
+def erase(call: Call) -> Response:
+    """Everything of the member's in the CRM. Once it is done every session of theirs is over."""
+    found = record_of(call, _CHILDREN)
+    accepted = writing.accept(
+        call, "erase", members.erasure(found), route="DELETE /v1/me", content={}
+    )
+
+    def done(_: Outcome) -> Response:
+        call.parts.grants.revoke_member(call.member_id)
+        return answers.empty()
+
+    return answers.settled(call, accepted, done)
+
+
+def record_of(call: Call, fields: Iterable[str]) -> Found:
+    """The caller's own record. Where it no longer carries the session, the grant ends: 401, or 410
+    for a record that is gone."""
+    parts, caller = call.parts, call.by
+    holder = Holder(call.member_id, caller.stamp)
+    try:
+        return members.read(parts.crm, holder, fields, parts.names, edge.trace())
+    except SessionOver as over:
+        parts.grants.revoke_grant(caller.grant_id)
+        raise Problem("gone" if over.reason == "erased" else "unauthenticated") from None
+
+
+@lru_cache(maxsize=256)
+def _asked(text: str, readable: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in `fields=`; `ext` stands for all of the brand's own."""
+    found: list[str] = []
+    for name in text.split(","):
+        below = [each for each in readable if each == name or each.startswith(f"{name}.")]
+        if not name or not below:
+            raise bad_parameter("fields", "unknown-field")
+        found += below
+    return tuple(dict.fromkeys(found))
+
+
+def _wait_for(call: Call, op: str) -> None:
+    """Until the caller's own write is done, whatever its end. Raises Problem: not theirs, or not
+    done in time."""
+    if not versions.OPERATION.fullmatch(op):
+        raise bad_parameter("after", "malformed")
+    mailboxes = call.parts.mailboxes
+    if mailboxes.outcome(op, call.owner) is None:
+        if mailboxes.wait(op, preferences().seconds) is None:
+            raise Problem("pending", extensions={"operation": op})
+
+
+def _shown(call: Call, found: Found, fields: Iterable[str], etag: str) -> Response:
+    body = call.shapes.member.dump(_only(found.record, fields))
+    return answers.json(body, ETag=etag)
+
+
+def _only(record: dict[str, Any], fields: Iterable[str]) -> dict[str, Any]:
+    """What was asked for, whatever an adapter brought along."""
+    kept: dict[str, Any] = {}
+    for name in fields:
+        outer, dot, inner = name.partition(".")
+        if not dot:
+            kept[outer] = record.get(outer)
+        else:
+            kept.setdefault(outer, {})[inner] = (record.get(outer) or {}).get(inner)
+    return kept
+
+
+def _changed(call: Call, outcome: Outcome) -> Response:
+    if not preferences().representation:
+        return answers.empty(204, _etag(call, outcome.base))
+    found = record_of(call, call.shapes.readable)
+    return _shown(call, found, call.shapes.readable, _etag(call, members.base_of(found)))
+
+
+def _etag(call: Call, base: Base) -> str:
+    """No tag where the CRM didn't tell a version."""
+    return versions.etag(call.parts.etags, call.member_id, base) if base.version else ""
+
+
+def _based_on(call: Call) -> Base | str | None:
+    """What If-Match names: a state, or an operation of the caller's own that may still wait.
+    Raises Problem("stale") for a tag that isn't one of ours for this member."""
+    tag = conditions.if_match()
+    if tag is None:
+        return None
+    op = versions.pending_operation(tag)
+    if op is not None:
+        return op
+    base = versions.opened(call.parts.etags, call.member_id, tag)
+    if base is None:
+        raise Problem("stale", extensions={"header": "If-Match"})
+    return base

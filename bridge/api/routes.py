@@ -1,0 +1,109 @@
+"""The one table of routes: path, method, view, who may call, with which scope, what goes in and out.
+
+Not for: what a route does. The URL map, the guard and the OpenAPI document are all made from this
+table, so that no route is without a scope or undocumented.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from flask import Response
+
+from bridge.api import capabilities, consents, health, me, operations, otp, registrations
+from bridge.api.bearer import Who
+from bridge.api.call import Call
+
+View = Callable[[Call], Response]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A query parameter or header, for the document."""
+
+    name: str
+    where: str
+    text: str
+
+
+FIELDS = Parameter("fields", "query", "Only these fields, with commas between; `ext.<name>` too")
+AFTER = Parameter("after", "query", "Wait until this operation of the caller's own is done")
+IF_MATCH = Parameter("If-Match", "header", "One strong ETag: of a read, or of an own pending write")
+IF_NONE_MATCH = Parameter("If-None-Match", "header", "304 where the record still has this ETag")
+KEY = Parameter(
+    "Idempotency-Key", "header", "16 to 255 characters; a retry with it joins the first"
+)
+PREFER = Parameter(
+    "Prefer", "header", "`respond-async`, `wait=N` (at most 5), `return=representation` (RFC 7240)"
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """`body`, and `answers` by status, name shapes of `bridge/api/shapes.py`; "" is no body."""
+
+    method: str
+    path: str
+    view: View
+    who: Who
+    scopes: tuple[str, ...]
+    summary: str
+    answers: Mapping[int, str]
+    body: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    limits: tuple[str, ...] = field(default=())
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "POST", "/v1/otp", otp.start, Who.CLIENT, ("registrations:write",),
+        "Send a one-time code", {202: "Challenge"}, "ChallengeForm",
+        limits=("codes_per_address", "codes_per_network", "codes_per_client"),
+    ),
+    Route(
+        "POST", "/v1/otp/<id>/verify", otp.verify, Who.CLIENT, ("registrations:write",),
+        "Turn the right code into a proof", {200: "ProofShown"}, "CodeForm",
+    ),
+    Route(
+        "POST", "/v1/registrations", registrations.create, Who.CLIENT, ("registrations:write",),
+        "Make a member out of a proven address", {201: "Registered", 202: "OperationShown"},
+        "RegistrationForm", (KEY, PREFER),
+        limits=("registrations_per_network", "registrations_per_client"),
+    ),
+    Route(
+        "GET", "/v1/me", me.read, Who.MEMBER, ("member:read",),
+        "Read the member's own record", {200: "Member", 304: ""},
+        parameters=(FIELDS, AFTER, IF_NONE_MATCH, PREFER),
+    ),
+    Route(
+        "PATCH", "/v1/me", me.change, Who.MEMBER, ("member:write",),
+        "Change the member's own record", {204: "", 200: "Member", 202: "OperationShown"},
+        "MemberChange", (IF_MATCH, KEY, PREFER),
+    ),
+    Route(
+        "DELETE", "/v1/me", me.erase, Who.MEMBER, ("member:erase",),
+        "Erase the member", {204: "", 202: "OperationShown"}, parameters=(KEY, PREFER),
+    ),
+    Route(
+        "GET", "/v1/me/consents", consents.read, Who.MEMBER, ("consents:read",),
+        "Read what the member agreed to", {200: "ConsentsShown"},
+    ),
+    Route(
+        "PUT", "/v1/me/consents", consents.replace, Who.MEMBER, ("consents:write",),
+        "Agree or withdraw", {200: "ConsentsShown", 202: "OperationShown"},
+        "ConsentsForm", (KEY, PREFER),
+    ),
+    Route(
+        "GET", "/v1/operations/<id>", operations.read, Who.EITHER,
+        ("member:read", "member:write", "member:erase", "consents:write", "registrations:write"),
+        "Ask what became of a write", {200: "OperationShown"}, parameters=(PREFER,),
+    ),
+    Route(
+        "GET", "/v1/capabilities", capabilities.read, Who.ANYBODY, (),
+        "What this deployment can do", {200: "CapabilitiesShown"},
+    ),
+    Route("GET", "/healthz", health.alive, Who.ANYBODY, (), "Is the process up?", {200: "Health"}),
+    Route(
+        "GET", "/readyz", health.ready, Who.ANYBODY, (),
+        "Can it serve?", {200: "Health", 503: "Health"},
+    ),
+)  # fmt: skip

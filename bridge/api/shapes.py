@@ -1,0 +1,207 @@
+"""What bodies look like, in and out: made once per process, from the mapping's own schemas.
+
+Not for: reading bodies (`body.py`). A member's part of a form is the canonical schema cut to what
+a client may send; a brand's own fields come with it, under `ext`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from mappings.loader import Mapping
+
+_PERSON = {
+    "description": "The person's IP address as the client's back end saw it; limits count its "
+    "range. Without it they count the back end's own."
+}
+
+
+class Strict(Schema):
+    """A key that isn't listed is refused."""
+
+    class Meta:
+        """As all schemas here."""
+
+        unknown = RAISE
+
+
+class ChallengeForm(Strict):
+    """Where a one-time code is to go, and what for."""
+
+    channel = fields.String(required=True, validate=validate.OneOf(["sms", "mail"]))
+    address = fields.String(required=True, validate=validate.Length(min=3, max=200))
+    purpose = fields.String(required=True, validate=validate.OneOf(["registration"]))
+    language = fields.String(load_default="zh-CN", validate=validate.OneOf(["zh-CN", "en"]))
+    remote_address = fields.IP(metadata=_PERSON)
+
+
+class Challenge(Schema):
+    """A code is on its way. Seconds."""
+
+    challenge_id = fields.String(required=True)
+    expires_in = fields.Integer(required=True)
+    resend_in = fields.Integer(required=True)
+
+
+class CodeForm(Strict):
+    """The code as it was typed."""
+
+    code = fields.String(required=True, validate=validate.Length(min=4, max=12))
+
+
+class ProofShown(Schema):
+    """A proof ticket: for one use, for so many seconds."""
+
+    proof = fields.String(required=True)
+    expires_in = fields.Integer(required=True)
+
+
+class ConsentForm(Strict):
+    """An answer to one purpose."""
+
+    purpose = fields.String(required=True, validate=validate.Length(max=50))
+    granted = fields.Boolean(required=True, truthy={True}, falsy={False})
+    text_version = fields.String(required=True, validate=validate.Length(max=50))
+
+
+class ConsentsForm(Strict):
+    """New answers; purposes that aren't named stay as they are."""
+
+    consents = fields.List(
+        fields.Nested(ConsentForm), required=True, validate=validate.Length(min=1, max=50)
+    )
+
+
+class ConsentShown(Schema):
+    """The newest answer to a purpose. `is_current`: it is to the text of today."""
+
+    purpose = fields.String(required=True)
+    required = fields.Boolean(required=True)
+    granted = fields.Boolean(required=True, allow_none=True)
+    text_version = fields.String(required=True, allow_none=True)
+    is_current = fields.Boolean(required=True)
+    at = fields.AwareDateTime(required=True, allow_none=True, format="iso")
+
+
+class ConsentsShown(Schema):
+    """All purposes of the brand."""
+
+    consents = fields.List(fields.Nested(ConsentShown), required=True)
+
+
+class OperationShown(Schema):
+    """What became of a write. `etag`: the member record's afterwards; `problem`: the type that a
+    waiting caller would have been answered."""
+
+    id = fields.String(required=True)
+    status = fields.String(
+        required=True,
+        validate=validate.OneOf(["pending", "applied", "refused", "stale", "expired", "cancelled"]),
+    )
+    problem = fields.String()
+    etag = fields.String()
+    at = fields.AwareDateTime(format="iso")
+
+
+class Registered(Schema):
+    """The member exists; sign in."""
+
+    operation = fields.String(required=True)
+
+
+class PlaceShown(Schema):
+    """A JSON pointer (RFC 6901) into the request's body, "" for the whole, and a code."""
+
+    pointer = fields.String(required=True)
+    code = fields.String(required=True)
+
+
+class ProblemShown(Schema):
+    """RFC 9457. `docs/problems.md` lists the types."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    errors = fields.List(fields.Nested(PlaceShown))
+
+
+class CapabilitiesShown(Schema):
+    """What this deployment can do."""
+
+    crm = fields.Dict(required=True)
+    member = fields.Dict(required=True)
+    consents = fields.List(fields.Dict(), required=True)
+
+
+class Health(Schema):
+    """`ok`, or `trouble`; `parts` only where details are served."""
+
+    status = fields.String(required=True)
+    parts = fields.Dict()
+
+
+class _RegistrationBase(Strict):
+    proof = fields.String(required=True, validate=validate.Length(min=16, max=2000))
+    further_proofs = fields.List(
+        fields.String(validate=validate.Length(min=16, max=2000)),
+        load_default=list,
+        validate=validate.Length(max=2),
+    )
+    password = fields.String(load_only=True, validate=validate.Length(min=8, max=256))
+    consents = fields.List(
+        fields.Nested(ConsentForm), load_default=list, validate=validate.Length(max=50)
+    )
+    scene = fields.String(validate=validate.Length(min=1, max=200))
+    remote_address = fields.IP(metadata=_PERSON)
+
+
+REGISTRATION_ONLY = frozenset(_RegistrationBase().fields)
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Instances to load and dump with. `readable`, `writable`: dotted names of the member's."""
+
+    registration: Schema
+    change: Schema
+    member: Schema
+    readable: tuple[str, ...]
+    readable_top: frozenset[str]
+
+
+def make(mapping: Mapping) -> Shapes:
+    """The shapes of this deployment's members."""
+    schema = mapping.schema("member")
+    readable, writable = mapping.readable("member"), mapping.writable("member")
+    return Shapes(
+        registration=_named("RegistrationForm", _RegistrationBase, _cut(schema, writable))(),
+        change=_named("MemberChange", Strict, _cut(schema, writable))(),
+        member=_named("Member", Schema, _cut(schema, readable))(),
+        readable=readable,
+        readable_top=frozenset(name.partition(".")[0] for name in readable),
+    )
+
+
+def _named(name: str, base: type[Schema], declared: dict[str, Any]) -> type[Schema]:
+    return type(name, (base,), declared)
+
+
+def _cut(schema: type[Schema], names: Iterable[str]) -> dict[str, fields.Field[Any]]:
+    """The declared fields of these dotted names; a nested schema with only those of its own."""
+    kept: dict[str, fields.Field[Any]] = {}
+    inner: dict[str, list[str]] = {}
+    for name in names:
+        outer, dot, below = name.partition(".")
+        if dot:
+            inner.setdefault(outer, []).append(below)
+        else:
+            kept[name] = schema._declared_fields[name]
+    for outer, below_names in inner.items():
+        nested = schema._declared_fields[outer]
+        assert isinstance(nested, fields.Nested)  # noqa: S101 - dotted names are of nested schemas
+        declared = _cut(type(nested.schema), below_names)
+        kept[outer] = fields.Nested(_named("Ext", Strict, declared))
+    return kept
