@@ -1,0 +1,104 @@
+"""A member erased: identities released and emptied, consents and contact removed, in one batch.
+
+Doing it twice is harmless. An identity's row stays, since its id is all that it then holds; the id
+is a keyed hash. Not for: what waits in the mailbox (`drain.py` cancels it).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from adapters.base import Criterion, Found, Operation
+from adapters.errors import NotFound, Refused, StaleVersion, Throttled, Unavailable
+from bridge.writes.effects import TRIES, Attempt, Ending, TryLater, refused
+from bridge.writes.write import LAST_OPERATIONS, Write, operations_of, short
+
+_RELEASED = {"value": None, "member": None, "member_text": None, "mac": None, "verified_at": None}
+_PAGE = 100
+
+
+def erase(at: Attempt, write: Write) -> Ending:
+    """Raises TryLater, TurnLost, Unavailable, Misconfigured."""
+    member = write.operations[0].id
+    for _ in range(TRIES):
+        try:
+            for each in _line(at, member):
+                _erase_one(at, each, write)
+        except (Throttled, TryLater):
+            raise
+        except (NotFound, StaleVersion, Unavailable):
+            continue  # a record went or changed meanwhile, or no reply came: look again
+        except Refused as error:
+            return refused(error)
+        return Ending("applied", close=True)
+    raise TryLater
+
+
+def _line(at: Attempt, member: str) -> list[str]:
+    """The record, and those that it was merged into: they hold the same person's data."""
+    line = [member]
+    while len(line) <= TRIES:
+        try:
+            master = at.look("member", line[-1]).master
+        except NotFound:
+            break
+        if master is None or master in line:
+            break
+        line.append(master)
+    return line
+
+
+def _erase_one(at: Attempt, member: str, write: Write) -> None:
+    batch = [*_identities(at, member, write), *_consents(at, member)]
+    try:
+        at.look("member", member)
+        batch.append(Operation("erase", "member", member))
+    except NotFound:
+        pass  # erased before, perhaps by staff: what hangs on it may still be there
+    if not batch:
+        return
+    if at.adapter.capabilities.atomic_batch:
+        at.call(at.adapter.apply, batch)
+        return
+    for operation in batch:
+        _do(at, operation)
+
+
+def _do(at: Attempt, operation: Operation) -> None:
+    """One after the other, the contact last: a second try finds what is left."""
+    if operation.verb == "erase":
+        at.call(at.adapter.erase, operation.kind, operation.id)
+    else:
+        version = operation.version or ""
+        at.call(at.adapter.update, operation.kind, operation.id, operation.record, version)
+
+
+def _identities(at: Attempt, member: str, write: Write) -> Iterator[Operation]:
+    """By the lookup, and by the text beside it, which outlives a contact that staff removed."""
+    held = at.mapping.kinds["identity"].fields
+    emptied = {name: value for name, value in _RELEASED.items() if name in held}
+    known: set[str] = set()
+    for criterion in (Criterion("member", "eq", member), Criterion("member_text", "eq", member)):
+        rows = _rows(at, "identity", criterion) if criterion.field in held else iter(())
+        for row in rows:
+            if row.id in known:
+                continue
+            known.add(row.id)
+            operations = (*operations_of(row.record.get(LAST_OPERATIONS)), short(write.op))
+            release = Operation("update", "identity", row.id, dict(emptied), row.version)
+            yield replace(release, record=at.signed("identity", release.record, operations))
+
+
+def _consents(at: Attempt, member: str) -> Iterator[Operation]:
+    for row in _rows(at, "consent", Criterion("member", "eq", member)):
+        yield Operation("erase", "consent", row.id)
+
+
+def _rows(at: Attempt, kind: str, criterion: Criterion) -> Iterator[Found]:
+    fields = [LAST_OPERATIONS] if at.holds_operations(kind) else ["member"]
+    cursor: str | None = None
+    while True:
+        page = at.call(at.adapter.query, kind, [criterion], fields, cursor=cursor, limit=_PAGE)
+        yield from page.rows
+        cursor = page.cursor
+        if cursor is None:
+            return
