@@ -1,0 +1,222 @@
+"""The pages with real parts in this process: sessions, codes, limits and mailboxes in one Valkey, a
+worker's drain in a thread, and the memory CRM. Not for: the whole line, which is other processes,
+two roles and Dynamics (`tests/flows`).
+"""
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import flask
+from flask import Flask
+from werkzeug.serving import make_server
+
+from adapters.base import FreeBudget, Remote
+from adapters.memory import Memory, Store
+from bridge import edge, keys, pages
+from bridge.parts import EXTENSION
+from bridge.seal import Keyring, Mac, Opener, Pseudonyms, Sealer
+from bridge.services.clients import Client, Clients
+from bridge.services.identities import IdentityKeys
+from bridge.services.passwords import Passwords
+from bridge.services.scenes import Scene, Scenes
+from bridge.store import Redis
+from bridge.store.challenges import Challenges
+from bridge.store.grants import Grants
+from bridge.store.limits import WINDOWS, Limits
+from bridge.store.sessions import Sessions
+from bridge.writes import scripts
+from bridge.writes.drain import DrainParts, drain
+from bridge.writes.fit import FitKeeper
+from bridge.writes.mailbox import Mailboxes
+from mappings import loader
+from tests.support import valkey
+
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+BRAND = SimpleNamespace(
+    name={"zh-CN": "山岚时计", "en": "Shanlan Watches"},
+    stores={"SH001": {"zh-CN": "上海南京西路店", "en": "Shanghai Nanjing Road West"}},
+)
+CONSENTS = [
+    {
+        "purpose": "membership",
+        "version": "1",
+        "required": True,
+        "text": {
+            "zh-CN": "我同意将我的资料用于会员服务。",
+            "en": "I agree that my data are used to run my membership.",
+        },
+    },
+    {
+        "purpose": "marketing",
+        "version": "1",
+        "required": False,
+        "text": {
+            "zh-CN": "我愿意接收新品与活动信息。",
+            "en": "I would like to hear about new products and events.",
+        },
+    },
+]
+
+
+class Post:
+    """Where codes arrive: [(to, text)]."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+
+    def send(self, channel: str, to: str, text: str, *, subject: str, key: str) -> None:
+        """Take it."""
+        self.sent.append((to, text))
+
+
+class Worker(threading.Thread):
+    """Claims and drains, until told to stop. `paused`: the CRM's lane rests, messages go out."""
+
+    def __init__(self, parts: DrainParts, keeper: FitKeeper) -> None:
+        super().__init__(daemon=True)
+        self.parts, self.keeper = parts, keeper
+        self.paused, self.ended = threading.Event(), threading.Event()
+        self._claim = parts.queue.script(scripts.CLAIM)
+
+    def run(self) -> None:
+        """Every 20 ms."""
+        while not self.ended.is_set():
+            self.keeper.renew()
+            for lane in ("notify",) if self.paused.is_set() else ("notify", "now"):
+                for mailbox, turn in self._due(lane):
+                    drain(self.parts, mailbox, turn)
+            self.ended.wait(0.02)
+
+    def _due(self, lane: str) -> Iterator[tuple[str, int]]:
+        dues = ["due:now", "due:bulk", "due:notify"]
+        found = self._claim(
+            ["dirty", "turns", f"pause:{lane}", f"due:{lane}", "rq:queue:none", *dues], [4, 10]
+        )[1:]
+        yield from zip(found[::2], map(int, found[1::2]), strict=True)
+
+
+class Stage:
+    """A running site. `url`: its root; `post`: codes that were sent; `worker`: may be paused."""
+
+    def __init__(self, directory: Path) -> None:
+        keys.make(directory / "keys")
+        web = keys.Keys(directory / "keys" / "web", "web")
+        private = keys.Keys(directory / "keys" / "worker", "worker")
+        redis = Redis(f"unix://{directory / 's'}")
+        mapping = loader.load(Path("mappings/memory.yaml"))
+        store, names, mac = Store(), Pseudonyms(web.one("index")), Mac(web["envelope"])
+        self.crm = Memory(mapping, _remote(store))
+        self.post = Post()
+        self.clients = Clients({})
+        mailboxes = Mailboxes(redis, Sealer(web["recipients"]), mac, names, mapping)
+        keyring = Keyring(web["keyring"])
+        self.parts = SimpleNamespace(
+            settings=_settings(),
+            mapping=mapping,
+            crm=self.crm,
+            keyring=keyring,
+            names=names,
+            identity_keys=IdentityKeys(web.one("identity")),
+            operation_key=Pseudonyms(web.one("operation")),
+            record_key=Pseudonyms(web.one("record")),
+            mailboxes=mailboxes,
+            grants=Grants(redis, keyring, names, Mac(web["refresh"])),
+            challenges=Challenges(redis, keyring, names),
+            sessions=Sessions(redis, keyring, secure=False),
+            limits=Limits(redis, names, dict.fromkeys(WINDOWS, 100000)),
+            clients=self.clients,
+            passwords=Passwords(Keyring(web["credential"])),
+            scenes=Scenes(web["link"], time.time),
+            clock=time.time,
+        )
+        drains = DrainParts(
+            redis, self.crm, mapping, Opener(private["private"]), mac, self.post, time.time
+        )
+        self.worker = Worker(drains, FitKeeper(redis, mac))
+        self.app = self._app()
+        self.server = make_server("127.0.0.1", 0, self.app, threaded=True)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.parts.settings.issuer = self.url
+        self.clients = self.parts.clients = Clients({"site": _client(self.url)})
+
+    def _app(self) -> Flask:
+        app = Flask("stage", static_folder=None)
+        app.extensions[EXTENSION] = self.parts
+        edge.install(app, 65536, {})
+        app.register_blueprint(pages.blueprint(cast(Any, self.parts)))
+        app.add_url_rule("/oauth/authorize", "authorize", self._authorize)
+        return app
+
+    def _authorize(self) -> Any:
+        """What the authorize endpoint does to the pages: park the request, then go on with it."""
+        sessions, args = self.parts.sessions, flask.request.args
+        session = sessions.load(flask.request.cookies.get(sessions.cookie_name))
+        if "continue" in args:
+            done = session is not None and session.signed_in is not None
+            return flask.redirect(f"{self.url}/oauth/arrived?code={'yes' if done else 'no'}")
+        session = sessions.new()
+        handle = session.park({"client_id": "site", **args.to_dict()}, time.time())
+        sessions.start(session)
+        answer = flask.redirect(f"/sign-in?continue={handle}")
+        answer.set_cookie(**sessions.cookie(session))
+        return answer
+
+    def link(self, store: str = "SH001") -> str:
+        """A store's registration link."""
+        scenes: Scenes = self.parts.scenes
+        scene = Scene(store, issued=scenes.today())
+        trace = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
+        return f"{self.url}/register?s={scenes.link_token(scene, trace)}"
+
+    def code(self, mobile: str, known: int = 0) -> str:
+        """The digits of the newest code to `mobile`, once more than `known` came."""
+        for _ in range(250):
+            texts = [text for to, text in self.post.sent if to == mobile]
+            if len(texts) > known:
+                digits = "".join(c if c.isdigit() else " " for c in texts[-1]).split()
+                return next(each for each in digits if len(each) == 6)
+            time.sleep(0.02)
+        raise AssertionError("no code came")
+
+
+def _settings() -> SimpleNamespace:
+    return SimpleNamespace(
+        brand=BRAND,
+        consents=CONSENTS,
+        region="CN",
+        issuer="",
+        wechat=SimpleNamespace(enabled=False),
+    )
+
+
+def _client(url: str) -> Client:
+    name: Mapping[str, str] = {"en": "Site"}
+    return Client("site", name, public=True, redirect_uris=(f"{url}/oauth/arrived",))
+
+
+def _remote(store: Store) -> Remote:
+    return Remote({"store": store}, {}, cast(Any, None), FreeBudget(), "web")
+
+
+@contextmanager
+def running() -> Iterator[Stage]:
+    """A stage that serves until the block ends."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        with valkey.bare(directory, *DURABLE):
+            stage = Stage(directory)
+            stage.worker.start()
+            server = threading.Thread(target=stage.server.serve_forever, daemon=True)
+            server.start()
+            try:
+                yield stage
+            finally:
+                stage.worker.ended.set()
+                stage.worker.join(10)
+                stage.server.shutdown()
