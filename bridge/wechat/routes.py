@@ -40,11 +40,14 @@ def pushes(channel: Channel) -> Blueprint:
 
 
 def _body() -> bytes:
-    flask.request.max_content_length = callbacks.MAX_BODY
+    flask.request.max_content_length = callbacks.MAX_BODY + 1  # a chunked body is cut there
     try:
-        return flask.request.get_data(cache=False)
+        body = flask.request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise Problem("too-large") from None
+    if len(body) > callbacks.MAX_BODY:
+        raise Problem("too-large")
+    return body
 
 
 def _plain(text: str, content_type: str) -> Response:
