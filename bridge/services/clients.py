@@ -95,6 +95,11 @@ class Clients:
         """The client, or None."""
         return self._clients.get(client_id or "")
 
+    def redirect_uris(self, client_id: str) -> tuple[str, ...]:
+        """Where a client's answers may go; none for an unknown one."""
+        client = self.get(client_id)
+        return client.redirect_uris if client else ()
+
     def __iter__(self) -> Iterator[Client]:
         return iter(self._clients.values())
 

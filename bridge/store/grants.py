@@ -61,12 +61,14 @@ class Authorization:
 
 @dataclass(frozen=True)
 class Code:
-    """An authorization that waits for its client. `challenge`: S256 (RFC 7636)."""
+    """An authorization that waits for its client. `challenge`: S256 (RFC 7636). `grant_id`: of the
+    grant that it will give, known beforehand so that the browser's session can end it."""
 
     authorization: Authorization
     redirect_uri: str
     challenge: str
     nonce: str = ""
+    grant_id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ class Grants:
             "redirect_uri": code.redirect_uri,
             "challenge": code.challenge,
             "nonce": code.nonce,
+            "grant_id": code.grant_id,
         }
         self._redis.do("SET", key, self._seal("code", key, plain), "EX", self._lives.code)
         return secret
@@ -187,7 +190,7 @@ class Grants:
         somebody was faster, which ends the grant, or the member signed out everywhere meanwhile.
         """
         authorization = code.authorization
-        name, gid, uid = digest(secret), secrets.token_urlsafe(16), self._uid_of(authorization)
+        name, gid, uid = digest(secret), code.grant_id, self._uid_of(authorization)
         now = int(self._clock())
         life = self._lives.absolute if refreshable else self._lives.access_token
         access, record, seconds = self._new_access(authorization, gid, now + life)

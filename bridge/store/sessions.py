@@ -19,6 +19,7 @@ from bridge.store.connection import Redis
 
 MAX_PARKED = 4  # a browser's open tabs that wait for a sign-in; the oldest goes first
 AUTHORIZE_PATH = "/oauth/authorize"
+SIGN_IN_PATH = "/sign-in"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ def continue_url(handle: str) -> str:
     """Where the browser goes on with a parked authorize request after sign-in, from the issuer's
     root. Nothing of the request is in it."""
     return f"{AUTHORIZE_PATH}?continue={handle}"
+
+
+def sign_in_url(handle: str) -> str:
+    """Where the browser signs in for a parked authorize request, from the issuer's root."""
+    return f"{SIGN_IN_PATH}?continue={handle}"
 
 
 class Sessions:

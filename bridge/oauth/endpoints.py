@@ -1,0 +1,102 @@
+"""Revocation (RFC 7009), introspection (RFC 7662) and the end of a session (OpenID Connect
+RP-Initiated Logout 1.0). Not for: what a token is (`bridge/store/grants.py`)."""
+
+from typing import Any
+
+import flask
+from authlib.oauth2.rfc7009 import RevocationEndpoint
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+from authlib.oidc.rpinitiated import EndSessionEndpoint, EndSessionRequest
+from joserfc.jwk import KeySet
+
+from bridge.oauth.clients import BASIC, METHODS, POST
+from bridge.oauth.errors import Refusal, headers
+from bridge.oauth.id_token import ALG
+from bridge.oauth.needs import Needs
+from bridge.services.clients import Client
+from bridge.services.subjects import pairwise, subject_of
+from bridge.store.grants import Caller
+
+
+class Revocation(RevocationEndpoint):  # type: ignore[misc]
+    """Always 200 for an authenticated client: what it can't revoke it isn't told of."""
+
+    CLIENT_AUTH_METHODS = METHODS
+
+    def create_endpoint_response(self, request: Any) -> tuple[int, Any, Any]:
+        """A hint is only a hint (section 2.1): ours tell themselves apart."""
+        client = self.authenticate_endpoint_client(request)
+        if "token" not in request.form:
+            raise Refusal("invalid_request")
+        self.server.parts.grants.revoke(request.form["token"], client.client_id)
+        return 200, {}, headers("")
+
+
+class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
+    """For resource servers, about access tokens that name them; `active: false` for all else."""
+
+    CLIENT_AUTH_METHODS = (BASIC, POST)
+
+    def create_endpoint_response(self, request: Any) -> tuple[int, Any, Any]:
+        """RFC 7662 section 2.2."""
+        asking: Client = self.authenticate_endpoint_client(request).client
+        if "token" not in request.form:
+            raise Refusal("invalid_request")
+        caller = self.server.parts.grants.check(request.form["token"])
+        if caller is None or asking.audience is None or asking.audience not in caller.audience:
+            return 200, {"active": False}, headers("")
+        return 200, _described(self.server.parts, caller, asking), headers("")
+
+
+def _described(parts: Needs, caller: Caller, asking: Client) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "active": True,
+        "iss": parts.settings.issuer,
+        "aud": asking.audience,
+        "client_id": caller.client_id,
+        "token_type": "Bearer",
+        "scope": " ".join(sorted(caller.scope)),
+        "iat": caller.issued_at,
+        "exp": caller.expires_at,
+    }
+    if caller.subject is not None:
+        found |= {"auth_time": caller.auth_time, "acr": caller.acr}
+        found["sub"] = _subject_for(parts, caller, asking)
+    return found
+
+
+def _subject_for(parts: Needs, caller: Caller, asking: Client) -> str | None:
+    """The member's `sub` in the asking server's own sector, so that sectors can't join theirs."""
+    client = parts.clients.get(caller.client_id)
+    sector = client.sector if client else ""
+    subject = subject_of(parts.subjects, sector, caller.subject or "")
+    return pairwise(parts.subjects, asking.sector, subject) if subject else None
+
+
+class EndSession(EndSessionEndpoint):  # type: ignore[misc]
+    """Ends the grant that the id_token came with, and the browser's session if it is the same
+    person's; without a hint, this browser's session and its grants."""
+
+    def get_server_jwks(self) -> KeySet:
+        """Ours."""
+        return KeySet([self.server.parts.id_token_key])
+
+    def get_algorithms(self) -> list[str]:
+        """The one that we sign with."""
+        return [ALG]
+
+    def end_session(self, end_session_request: EndSessionRequest) -> None:
+        """Raises StoreDown."""
+        parts: Needs = self.server.parts
+        session = parts.sessions.load(flask.request.cookies.get(parts.sessions.cookie_name))
+        claims = end_session_request.id_token_claims
+        if claims is not None:
+            if claims.get("iss") != parts.settings.issuer:
+                raise Refusal("invalid_request")
+            parts.grants.revoke_grant(str(claims.get("sid", "")))
+            if session is None or claims.get("sid") not in session.grants:
+                return
+        if session is not None:
+            for grant_id in session.grants:
+                parts.grants.revoke_grant(grant_id)
+            parts.sessions.end(session)

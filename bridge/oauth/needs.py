@@ -1,0 +1,35 @@
+"""What the authorization server works with. Not for: making it (`bridge/parts.py`)."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from joserfc.jwk import ECKey
+
+from bridge.seal import Pseudonyms, Siv
+from bridge.services.clients import Clients
+from bridge.services.identities import Reader
+from bridge.store.grants import Grants
+from bridge.store.sessions import Sessions
+
+
+class Needs(Protocol):
+    """The web process's parts have all of it."""
+
+    @property
+    def settings(self) -> Any: ...
+    @property
+    def clients(self) -> Clients: ...
+    @property
+    def grants(self) -> Grants: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def crm(self) -> Reader: ...
+    @property
+    def names(self) -> Pseudonyms: ...
+    @property
+    def subjects(self) -> Siv: ...
+    @property
+    def id_token_key(self) -> ECKey: ...
+    @property
+    def clock(self) -> Callable[[], float]: ...

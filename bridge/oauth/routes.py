@@ -1,0 +1,87 @@
+"""The OAuth endpoints as a Flask blueprint. Not for: what they decide.
+
+Store trouble is OAuth's own 503 here (`temporarily_unavailable`), since OAuth clients read that and
+not problem documents; only userinfo, a resource, answers with problems.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+
+from authlib.oauth2.rfc6749 import OAuth2Error
+from flask import Blueprint, Response, jsonify
+
+from bridge.edge.request import trace
+from bridge.oauth import metadata as described
+from bridge.oauth.authorize import authorize
+from bridge.oauth.errors import Refusal
+from bridge.oauth.needs import Needs
+from bridge.oauth.request import BridgeRequest, navigated
+from bridge.oauth.server import Server
+from bridge.oauth.userinfo import userinfo
+from bridge.store.connection import StoreDown
+
+_AN_HOUR = "public, max-age=3600"
+View = Callable[[], Response]
+
+
+def blueprint(parts: Needs) -> Blueprint:
+    """Everything under `/oauth`, and the two well-known documents."""
+    server = Server(parts)
+    issuer = parts.settings.issuer
+    found = Blueprint("oauth", __name__)
+
+    def add(path: str, name: str, view: View, *methods: str) -> None:
+        found.add_url_rule(path, name, _guarded(server, view), methods=list(methods))
+
+    add("/oauth/authorize", "authorize", lambda: authorize(parts, server), "GET", "POST")
+    add("/oauth/token", "token", server.create_token_response, "POST")
+    for path, name in (("revoke", "revocation"), ("introspect", "introspection")):
+        add(f"/oauth/{path}", path, _endpoint(server, name), "POST")
+    add("/oauth/logout", "logout", lambda: _logout(parts, server), "GET", "POST")
+    add("/oauth/userinfo", "userinfo", lambda: jsonify(userinfo(parts, trace())), "GET", "POST")
+    add("/oauth/jwks", "jwks", lambda: _kept(described.jwks(parts)), "GET")
+    document = described.metadata(issuer)
+    for name in ("oauth-authorization-server", "openid-configuration"):
+        add(f"/.well-known/{name}", name, lambda: _kept(document), "GET")
+    return found
+
+
+def _guarded(server: Server, view: View) -> View:
+    @wraps(view)
+    def run() -> Response:
+        try:
+            return view()
+        except OAuth2Error as error:
+            return server.handle_error_response(None, error)
+        except StoreDown:
+            return server.handle_error_response(None, Refusal("temporarily_unavailable"))
+
+    return run
+
+
+def _endpoint(server: Server, name: str) -> View:
+    def view() -> Response:
+        answer: Response = server.create_endpoint_response(name)
+        return answer
+
+    return view
+
+
+def _logout(parts: Needs, server: Server) -> Response:
+    """303 to where the client registered, else a plain answer."""
+    request = BridgeRequest(parts.settings.issuer, navigated())
+    answer: Response | None = server.create_endpoint_response("end_session", request)
+    if answer is None:
+        answer = jsonify({"signed_out": True})
+    if answer.status_code == 302:
+        answer.status_code = 303
+    answer.delete_cookie(
+        parts.sessions.cookie_name, path="/", secure=parts.settings.http.secure_cookies
+    )
+    return answer
+
+
+def _kept(document: dict[str, object]) -> Response:
+    answer = jsonify(document)
+    answer.headers["Cache-Control"] = _AN_HOUR
+    return answer
