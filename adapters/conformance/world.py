@@ -1,0 +1,154 @@
+"""What the suite needs to know of the CRM behind an adapter. Not for: any one CRM."""
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from adapters.base import Adapter, Found, Record
+from mappings.loader import Mapping
+
+AWKWARD = (
+    "O'Brien",
+    "''; drop",
+    "100%",
+    "a_b",
+    "[a-z]",
+    "name+tag@example.com",
+    "a/b\\c?d&e=f#g",
+    "<b>&amp;</b>",
+    "王小明",
+    "𠮷野家",
+    "👩‍👩‍👧",
+    "é",
+    'say "hi"',
+    "(1),$top=1",
+    "x" * 50,
+)
+"""Values that break quoting, patterns, URLs or narrow encodings somewhere."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as the remote side saw it; `target` is path and query. `in_batch`: it stood in
+    another request's body, where no log looks."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: Any
+    in_batch: bool = False
+
+
+class World(ABC):
+    """The adapter under test and, where there is a remote side, a hold on it.
+
+    `disturbs`: can it play faults, show requests and end tokens? `throttled_for`: every pause that
+    the budget was told of; `taken` and `done`: how often it was asked and told.
+    """
+
+    disturbs = False
+    mapping: Mapping
+
+    def __init__(self) -> None:
+        self.throttled_for: list[float] = []
+        self.taken = 0
+        self.done: list[bool] = []
+
+    @abstractmethod
+    def adapter(self, **changes: Any) -> Adapter:
+        """A new adapter as the writing user; `changes` go into its `Remote`."""
+
+    def seen(self) -> list[Seen]:
+        """Requests for data since the last `forget`, those inside a batch too."""
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """Forget the requests seen so far."""
+        raise NotImplementedError
+
+    def fault(self, kind: str, **rule: Any) -> None:
+        """The next request for data meets a fault of the sandbox's menu."""
+        raise NotImplementedError
+
+    def expire_tokens(self) -> None:
+        """Every token issued so far is refused from now on."""
+        raise NotImplementedError
+
+    def token_calls(self) -> int:
+        """How many tokens were issued."""
+        raise NotImplementedError
+
+    # A Budget, so that clauses can see what it was told.
+
+    def take(self, lane: str) -> None:
+        """Granted and counted."""
+        self.taken += 1
+
+    def throttled(self, retry_after: float) -> None:
+        """Noted."""
+        self.throttled_for.append(retry_after)
+
+    def release(self, ok: bool, seconds: float) -> None:
+        """Noted."""
+        self.done.append(ok)
+
+
+class CountingBudget:
+    """The world as `adapters.base.Budget`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def take(self, lane: str) -> None:
+        """See Budget."""
+        self._world.take(lane)
+
+    def throttled(self, retry_after: float) -> None:
+        """See Budget."""
+        self._world.throttled(retry_after)
+
+    def done(self, ok: bool, seconds: float) -> None:
+        """See Budget."""
+        self._world.release(ok, seconds)
+
+
+class Clauses:
+    """Base of the mixins: fixtures and small helpers."""
+
+    @pytest.fixture
+    def world(self) -> Iterator[World]:
+        """To be given by the adapter's own test file; empty at the start of each test."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def crm(self, world: World) -> Iterator[Adapter]:
+        """The adapter under test."""
+        made = world.adapter()
+        yield made
+        made.close()
+
+    @pytest.fixture
+    def remote(self, world: World) -> World:
+        """The world, where it has a remote side to look at and to disturb."""
+        if not world.disturbs:
+            pytest.skip("there is no remote side")
+        return world
+
+
+def new_id() -> str:
+    """A record's id, as the bridge makes them."""
+    return str(uuid.uuid4())
+
+
+def member(crm: Adapter, **record: Any) -> Found:
+    """A new member."""
+    return crm.create("member", new_id(), record)
+
+
+def read(crm: Adapter, found: Found, *fields: str) -> Record:
+    """What the CRM holds of it now."""
+    return crm.get(found.kind, found.id, fields).record
