@@ -1,0 +1,180 @@
+"""The whole line on this machine: two Redis roles, the sandbox, a worker, the web server.
+
+For the demo, the tests and the benchmark. Not for production: there each part is a service of its
+own (`README.md`, "For real"). Every process gets its own role's keys and credentials and no others.
+"""
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from bridge import keys
+from bridge.cli.embedded import Embedded
+from bridge.cli.processes import Announcing, Child, wait_until
+
+ROOT = Path(__file__).parents[2]
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_DIR")
+
+
+class NotSandbox(Exception):
+    """The line was asked for in production, where its secrets are everybody's."""
+
+
+class Line:
+    """Starts everything and ends everything. Use as a context manager, or call `stop`.
+
+    `sandbox` is the JSON object that the sandbox printed; `url` the web server's base URL.
+    `overrides` are further `BRIDGE_…` settings for web and worker.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        workers: int = 1,
+        overrides: Mapping[str, str] | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Starts all parts in order. `workers`: processes of the web server. `say`: progress."""
+        if os.environ.get("BRIDGE_ENVIRONMENT") == "production":
+            raise NotSandbox
+        self.directory = Path(tempfile.mkdtemp(prefix="crm-bridge-"))
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.children: dict[str, Child] = {}
+        self._overrides, self._workers, self._say = dict(overrides or {}), workers, say
+        self.redis: Embedded | None = None
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        keys.make(self.directory / "keys")
+        self._say("two Redis servers, tokens and queue, under the shipped access rules")
+        self.redis = Embedded(self.directory / "redis")
+        self._say("the sandbox: Dataverse, WeChat, SMS and mail gateways")
+        self.sandbox = self._start_sandbox()
+        self._say("one worker")
+        self.start_worker()
+        self._say(f"the web server on {self.url}")
+        self.start_web()
+
+    def _start_sandbox(self) -> dict[str, Any]:
+        command = [sys.executable, "-m", "sandbox", "--state-dir", str(self.directory / "sandbox")]
+        child = Announcing("sandbox", command, _environment(), self._log("sandbox"))
+        self.children["sandbox"] = child
+        ready = child.ready()
+        callback = {"url": f"{self.url}/wechat/callback"}
+        requests.post(f"{ready['wechat']['url']}/_sandbox/callback", json=callback, timeout=5)
+        return ready
+
+    def start_worker(self) -> None:
+        """The worker, with the worker's keys and the writing CRM user."""
+        command = [sys.executable, "-m", "bridge", "worker"]
+        self.children["worker"] = Child(
+            "worker", command, self.environ("worker"), self._log("worker")
+        )
+
+    def start_web(self) -> None:
+        """The web server, with the web tier's keys and the reading CRM user."""
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "wsgi:app"]
+        command += ["--host", "127.0.0.1", "--port", str(self.port), "--no-ws"]
+        command += ["--workers", str(self._workers), "--blocking-threads", "32"]
+        command += ["--backlog", "1024", "--backpressure", "256", "--log-level", "warning"]
+        child = Child("web", command, self.environ("web"), self._log("web"))
+        self.children["web"] = child
+        wait_until(self._ready, 30, "the web server", *self.children.values())
+
+    def _ready(self) -> bool:
+        session = requests.Session()
+        session.trust_env = False
+        try:
+            return session.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+        finally:
+            session.close()
+
+    def environ(self, role: str) -> dict[str, str]:
+        """The variables of a process of `role`: what a deployment would set."""
+        assert self.redis is not None  # noqa: S101 - started before
+        crm, user = self.sandbox["dynamics"], "reader" if role == "web" else "writer"
+        given = {
+            "BRIDGE_ENVIRONMENT": "sandbox",
+            "BRIDGE_ISSUER": self.url,
+            "BRIDGE_REDIS__TOKENS_URL": self.redis.url("tokens", role),  # type: ignore[arg-type]
+            "BRIDGE_REDIS__QUEUE_URL": self.redis.url("queue", role),  # type: ignore[arg-type]
+            "BRIDGE_KEYS__DIRECTORY": str(self.directory / "keys" / role),
+            "BRIDGE_CRM__CREDENTIAL__CLIENT_ID": crm[user]["client_id"],
+            "BRIDGE_CRM__CREDENTIAL__CLIENT_SECRET": crm[user]["client_secret"],
+            **{
+                f"BRIDGE_CRM__OPTIONS__{name.upper()}": str(crm[name])
+                for name in ("url", "authority", "tenant", "ca_file")
+            },
+        }
+        given |= self._web_only() if role == "web" else self._worker_only()
+        return {**_environment(), **given, **self._overrides}
+
+    def _web_only(self) -> dict[str, str]:
+        wechat = self.sandbox["wechat"]
+        named = ("appid", "secret", "token", "aes_key", "original_id")
+        bases = {f"BRIDGE_WECHAT__{n}_BASE": wechat["url"] for n in ("API", "OPEN", "MP")}
+        return bases | {f"BRIDGE_WECHAT__{name.upper()}": wechat[name] for name in named}
+
+    def _worker_only(self) -> dict[str, str]:
+        outbox = self.sandbox["outbox"]
+        return {
+            f"BRIDGE_NOTIFY__{channel}__{name}": value
+            for channel in ("SMS", "MAIL")
+            for name, value in (
+                ("KIND", "http"),
+                ("URL", outbox["url"]),
+                ("TOKEN", outbox["token"]),
+            )
+        }
+
+    def _log(self, name: str) -> Path:
+        return self.directory / f"{name}.log"
+
+    def logs(self) -> list[Path]:
+        """What the processes have printed."""
+        return sorted(self.directory.glob("*.log"))
+
+    def pids(self) -> list[int]:
+        """Of the bridge's own processes."""
+        return [self.children[name].pid for name in ("web", "worker")]
+
+    def stop(self) -> None:
+        """End every process and remove every file."""
+        for child in reversed(self.children.values()):
+            child.stop()
+        if self.redis:
+            self.redis.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> "Line":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,261 @@
+"""The composition root: settings -> what a web process or a worker process works with.
+
+Not for: any behaviour. Everything is made here, once, and handed down; nothing below reads the
+configuration. A web process gets `get` and `find` of the CRM and no other verb.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import flask
+
+from adapters import registry
+from adapters.base import Adapter, Found, Remote, Trace
+from adapters.capabilities import Capabilities
+from bridge import log
+from bridge.budget import SharedBudget
+from bridge.keys import Keys, KeyTrouble, Role
+from bridge.notify import Notifier
+from bridge.seal import Keyring, Mac, Opener, Pseudonyms, Sealer, Siv
+from bridge.services import clients
+from bridge.services.clients import Clients, ClientTrouble
+from bridge.services.identities import IdentityKeys
+from bridge.services.passwords import Passwords
+from bridge.services.scenes import Scenes
+from bridge.store import Redis
+from bridge.store.caller_cache import CallerCache
+from bridge.store.challenges import Challenges
+from bridge.store.events import SeenEvents
+from bridge.store.grants import Caller, Grants, Lives
+from bridge.store.limits import Limits
+from bridge.store.remote_tokens import RemoteTokens
+from bridge.store.sessions import Sessions
+from bridge.writes.drain import DrainParts
+from bridge.writes.mailbox import Mailboxes
+from config.settings import ConfigTrouble, Settings, load
+from mappings.loader import Mapping as CrmMapping
+from mappings.loader import MappingErrors
+from mappings.loader import load as load_mapping
+
+EXTENSION = "bridge"
+ROOT = Path(__file__).parents[1]
+
+
+class Reader:
+    """The CRM as the web tier may use it: one record, by id or by key. It can't list."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+
+    def get(
+        self, kind: str, id: str, fields: Iterable[str], *, trace: Trace | None = None
+    ) -> Found:
+        """See `Adapter.get`."""
+        return self._adapter.get(kind, id, fields, trace=trace)
+
+    def find(
+        self, kind: str, key: str, value: str, fields: Iterable[str], *, trace: Trace | None = None
+    ) -> Found:
+        """See `Adapter.find`."""
+        return self._adapter.find(kind, key, value, fields, trace=trace)
+
+
+@dataclass(frozen=True)
+class WebParts:
+    """What a web process works with."""
+
+    settings: Settings
+    mapping: CrmMapping
+    crm: Reader
+    capabilities: Capabilities
+    budget: SharedBudget
+    tokens: Redis
+    queue: Redis
+    clients: Clients
+    keyring: Keyring = field(repr=False)
+    names: Pseudonyms = field(repr=False)
+    identity_keys: IdentityKeys = field(repr=False)
+    subjects: Siv = field(repr=False)
+    etags: Siv = field(repr=False)
+    operation_key: Pseudonyms = field(repr=False)
+    record_key: Pseudonyms = field(repr=False)
+    id_token_key: Any = field(repr=False)
+    passwords: Passwords
+    scenes: Scenes
+    mailboxes: Mailboxes
+    grants: Grants
+    challenges: Challenges
+    sessions: Sessions
+    limits: Limits
+    seen_events: SeenEvents
+    wechat_tokens: RemoteTokens
+    clock: Callable[[], float]
+
+
+def current() -> WebParts:
+    """The parts of the application that answers this request."""
+    return cast(WebParts, flask.current_app.extensions[EXTENSION])
+
+
+def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
+    """For a web process. Raises ConfigTrouble with every mistake."""
+    settings, keys, mapping = foundation("web", environ)
+    log.setup(settings.log_level)
+    known = _clients(settings)
+    tokens, queue = Redis(settings.redis.tokens_url), Redis(settings.redis.queue_url)
+    keyring, names = Keyring(keys["keyring"]), Pseudonyms(keys.one("index"))
+    budget = SharedBudget(tokens, settings.crm.requests_per_second)
+    adapter = _adapter(settings, keys, mapping, tokens, budget)
+    amounts = vars(settings.limits)
+    return WebParts(
+        settings=settings,
+        mapping=mapping,
+        crm=Reader(adapter),
+        capabilities=adapter.capabilities,
+        budget=budget,
+        tokens=tokens,
+        queue=queue,
+        clients=known,
+        keyring=keyring,
+        names=names,
+        identity_keys=IdentityKeys(keys.one("identity")),
+        subjects=Siv(keys.one("subject")),
+        etags=Siv(keys.one("keyring")),
+        operation_key=Pseudonyms(keys.one("operation")),
+        record_key=Pseudonyms(keys.one("record")),
+        id_token_key=keys.id_token_key(),
+        passwords=Passwords(Keyring(keys["credential"])),
+        scenes=Scenes(keys["link"], time.time),
+        mailboxes=_mailboxes(settings, keys, queue, names, mapping),
+        grants=_grants(settings, keys, tokens, keyring, names),
+        challenges=Challenges(tokens, keyring, names),
+        sessions=Sessions(
+            tokens,
+            keyring,
+            settings.oauth.browser_session_seconds,
+            secure=settings.http.secure_cookies,
+        ),
+        limits=Limits(tokens, names, amounts),
+        seen_events=SeenEvents(tokens, names),
+        wechat_tokens=RemoteTokens(tokens, Keyring(keys["remote-web"]), names, "wx:"),
+        clock=time.time,
+    )
+
+
+def worker_parts(environ: Mapping[str, str] = os.environ) -> DrainParts:
+    """For a worker process. Raises ConfigTrouble with every mistake."""
+    settings, keys, mapping = foundation("worker", environ)
+    log.setup(settings.log_level)
+    tokens, queue = Redis(settings.redis.tokens_url), Redis(settings.redis.queue_url, timeout=10)
+    budget = SharedBudget(tokens, settings.crm.requests_per_second)
+    return DrainParts(
+        queue=queue,
+        adapter=_adapter(settings, keys, mapping, tokens, budget),
+        mapping=mapping,
+        opener=Opener(keys["private"]),
+        mac=Mac(keys["envelope"]),
+        notifier=Notifier(settings.notify),
+        check_value=shared_check(keys),
+        replicas=settings.redis.queue_replicas,
+        call_seconds=settings.crm.worker_timeout + settings.crm.connect_timeout,
+    )
+
+
+def foundation(
+    role: Role, environ: Mapping[str, str] = os.environ
+) -> tuple[Settings, Keys, CrmMapping]:
+    """What everything else is made of. Raises ConfigTrouble with the mistakes of all three."""
+    settings = load(role, environ)
+    problems: list[str] = []
+    mapping = _collect(problems, lambda: load_mapping(ROOT / settings.crm.mapping))
+    keys = _collect(problems, lambda: Keys(Path(settings.keys.directory), role))
+    problems += registry.check_options(
+        settings.crm.adapter, settings.crm.options, settings.crm.credential
+    )
+    problems += _not_held(settings) if not problems else []
+    if problems or mapping is None or keys is None:
+        raise ConfigTrouble(problems)
+    return settings, keys, mapping
+
+
+def _collect(problems: list[str], make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except (MappingErrors, KeyTrouble) as trouble:
+        problems += trouble.problems
+        return None
+
+
+def _not_held(settings: Settings) -> list[str]:
+    held = registry.adapter_class(settings.crm.adapter).capabilities.as_dict()
+    return [
+        f"crm.requires: {name} is not held by {settings.crm.adapter}"
+        for name in settings.crm.requires
+        if held.get(name, "no") in (False, "no")
+    ]
+
+
+def _clients(settings: Settings) -> Clients:
+    try:
+        return clients.load(ROOT / settings.oauth.clients_file)
+    except ClientTrouble as trouble:
+        raise ConfigTrouble(trouble.problems) from None
+
+
+def _adapter(
+    settings: Settings, keys: Keys, mapping: CrmMapping, tokens: Redis, budget: SharedBudget
+) -> Adapter:
+    crm, role = settings.crm, keys.role
+    ring, names = Keyring(keys[f"remote-{role}"]), Pseudonyms(keys.one("index"))
+    remote = Remote(
+        options=crm.options,
+        credential=crm.credential,
+        tokens=RemoteTokens(tokens, ring, names, f"crm:{role}:"),
+        budget=budget,
+        lane="interactive" if role == "web" else "writes",
+        connect_timeout=crm.connect_timeout,
+        read_timeout=crm.read_timeout if role == "web" else crm.worker_timeout,
+    )
+    return registry.make(crm.adapter, mapping, remote)
+
+
+def _mailboxes(
+    settings: Settings, keys: Keys, queue: Redis, names: Pseudonyms, mapping: CrmMapping
+) -> Mailboxes:
+    return Mailboxes(
+        queue,
+        Sealer(keys["recipients"]),
+        Mac(keys["envelope"]),
+        names,
+        mapping,
+        replicas=settings.redis.queue_replicas,
+        waiters=max(1, int(settings.http.threads * settings.http.wait_share)),
+        check_value=shared_check(keys),
+    )
+
+
+def _grants(
+    settings: Settings, keys: Keys, tokens: Redis, keyring: Keyring, names: Pseudonyms
+) -> Grants:
+    oauth = settings.oauth
+    lives = Lives(
+        oauth.code_seconds,
+        oauth.access_token_seconds,
+        oauth.refresh_idle_seconds,
+        oauth.refresh_absolute_seconds,
+    )
+    cache: CallerCache[Caller] = CallerCache(tokens)
+    return Grants(tokens, keyring, names, Mac(keys["refresh"]), lives, time.time, cache)
+
+
+def shared_check(keys: Keys) -> str:
+    """Names the keys that both roles must hold alike, without showing them."""
+    return Pseudonyms(keys.one("envelope")).of(
+        "shared-keys",
+        Pseudonyms(keys.one("index")).check_value("index"),
+        Pseudonyms(keys.one("identity")).check_value("identity"),
+    )
