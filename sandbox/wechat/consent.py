@@ -123,7 +123,7 @@ def _may_return(redirect_uri: str, domain: str | None) -> bool:
         parts.port  # noqa: B018 - raises on a port that is none
     except ValueError:
         return False
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         return False
     if domain is None:
         return parts.hostname in LOOPBACK

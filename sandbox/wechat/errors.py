@@ -80,7 +80,7 @@ def error_document(errcode: int, errmsg: str | None = None) -> dict[str, Any]:
 
 def error_body(status: int, code: str | None, message: str) -> tuple[str, bytes]:
     """Body of a fault set through the control plane; `code` is an errcode as text."""
-    errcode = int(code) if code else -1
+    errcode = int(code) if code and code.lstrip("-").isdecimal() else -1
     document = error_document(errcode, TEXTS.get(errcode, message))
     return "application/json; encoding=utf-8", json.dumps(document).encode()
 

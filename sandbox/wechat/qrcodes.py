@@ -41,24 +41,24 @@ class QrCodes:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._by_ticket: dict[str, QrCode] = {}
+        self._by_url: dict[str, QrCode] = {}
+        self._permanent = 0
 
     def create(self, scene: int | str, seconds: int | None) -> QrCode:
         """A code that ends in `seconds`, or never; 45029 over the number of permanent ones."""
-        permanent = [code for code in self._by_ticket.values() if code.until is None]
-        if seconds is None and len(permanent) >= MOST_PERMANENT:
-            fail(45029)
+        if seconds is None:
+            if self._permanent >= MOST_PERMANENT:
+                fail(45029)
+            self._permanent += 1
         url = f"http://weixin.qq.com/q/02{secrets.token_hex(10)}"
         until = None if seconds is None else self._clock.now() + seconds
         code = QrCode(_ticket(url), url, scene, until)
-        self._by_ticket[code.ticket] = code
+        self._by_ticket[code.ticket] = self._by_url[code.url] = code
         return code
 
     def find(self, ticket_or_url: str) -> QrCode | None:
         """A code by its ticket or by what its image says, ended or not."""
-        for code in self._by_ticket.values():
-            if ticket_or_url in (code.ticket, code.url):
-                return code
-        return None
+        return self._by_ticket.get(ticket_or_url) or self._by_url.get(ticket_or_url)
 
     def lives(self, code: QrCode) -> bool:
         """Whether its time hasn't come."""

@@ -4,6 +4,10 @@ import re
 
 import pytest
 
+from sandbox.kit.clock import Clock
+from sandbox.wechat.errors import WeChatError
+from sandbox.wechat.qrcodes import QrCodes
+from sandbox.wechat.quotas import Quotas
 from tests.sandbox.wechat_driver import Caller
 
 RID = re.compile(r" rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$")
@@ -129,13 +133,13 @@ def test_the_console_can_close_the_door(oa):
     assert refused["errcode"] == 40164
     assert refused["errmsg"].startswith("invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in white")
     assert "ip_list" in oa.call("/cgi-bin/getcallbackip", token=token)
+    mini = {"appid": oa.ready["mini_appid"], "secret": oa.ready["mini_secret"]}
+    mini_token = oa.stable(**mini)["access_token"]  # mini programs have no whitelist
     oa.control("wechat/settings", {"ip_whitelist": ["127.0.0.1"], "secret_frozen": True})
     assert oa.stable()["errcode"] == 40243
     oa.control("wechat/settings", {"unauthorized": ["/cgi-bin/getcallbackip"]})
     assert oa.call("/cgi-bin/getcallbackip", token=token)["errcode"] == 48001
-    mini = {"appid": oa.ready["mini_appid"], "secret": oa.ready["mini_secret"]}
-    token = oa.stable(**mini)["access_token"]
-    assert oa.call("/cgi-bin/user/info", token=token, openid=oa.openid)["errcode"] == 48001
+    assert oa.call("/cgi-bin/user/info", token=mini_token, openid=oa.openid)["errcode"] == 48001
 
 
 def test_daily_quotas_end_with_the_day_in_beijing(oa):
@@ -204,6 +208,7 @@ def test_the_four_kinds_of_code(oa):
         ({"action_name": "QR_SCENE"}, 40053),
         ({"action_name": "QR_SCENE", "action_info": {"scene": {"scene_str": "a"}}}, 40053),
         ({"action_name": "QR_SCENE", "action_info": {"scene": {"scene_id": 0}}}, 40053),
+        ({"action_name": "QR_SCENE", "action_info": {"scene": {"scene_id": True}}}, 40053),
         ({"action_name": "QR_LIMIT_SCENE", "action_info": {"scene": {"scene_id": 100001}}}, 40053),
         ({"action_name": "QR_STR_SCENE", "action_info": {"scene": {"scene_str": "a" * 65}}}, 40053),
         ({"action_name": "QR_LIMIT_STR_SCENE", "action_info": {"scene": {"scene_str": ""}}}, 40053),
@@ -220,6 +225,35 @@ def test_the_four_kinds_of_code(oa):
 def test_scenes_have_limits(oa, document, errcode):
     """Kinds, scene values and lengths of life outside WeChat's limits are refused."""
     assert oa.call("/cgi-bin/qrcode/create", document)["errcode"] == errcode
+
+
+def test_permanent_codes_are_a_hundred_thousand_in_all():
+    """The 100,001st permanent code is refused, while temporary ones still come."""
+    codes = QrCodes(Clock())
+    for number in range(100_000):
+        codes.create(number, None)
+    with pytest.raises(WeChatError) as caught:
+        codes.create("one more", None)
+    assert caught.value.errcode == 45029
+    assert codes.lives(codes.create("temporary", 60))
+
+
+def test_quotas_of_a_minute_and_of_a_day_are_told_apart():
+    """Over the minute's number is 45011 until the next minute; over the day's 45009."""
+    clock = Clock()
+    clock.set(1_800_000_000)
+    quotas = Quotas(clock)
+
+    def charged():
+        try:
+            quotas.charge("call", 3, a_minute=2)
+        except WeChatError as error:
+            return error.errcode
+        return 0
+
+    assert [charged() for _ in range(3)] == [0, 0, 45011]
+    clock.advance(MINUTE)
+    assert [charged() for _ in range(2)] == [0, 45009]
 
 
 def test_a_ticket_shows_its_image_until_it_ends(oa):
@@ -341,6 +375,9 @@ def test_reset_and_seed(oa):
     seeded = oa.control("seed", {"users": [{"name": "Qin Ruo", "follows": True}]})["result"]
     told = oa.call("/cgi-bin/user/info", openid=seeded[0]["openid"])
     assert told["unionid"] == seeded[0]["unionid"]
+    for taken in ({"name": "Qin Ruo"}, {"name": "Qin Yi", "openid": oa.openid}):
+        answer = oa.http.post(f"{oa.url}/_sandbox/seed", json={"users": [taken]})
+        assert answer.status_code == 400
     oa.control("reset", {})
     assert oa.call("/cgi-bin/user/info", openid=seeded[0]["openid"])["errcode"] == 40003
     assert oa.call("/cgi-bin/user/info", openid=oa.openid)["subscribe"] == 0

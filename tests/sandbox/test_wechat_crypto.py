@@ -1,6 +1,9 @@
 """The sandbox's signatures and encryption against the numbers that WeChat publishes."""
 
+import base64
+
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from wechatpy.crypto import WeChatCrypto
 
 from sandbox.wechat import crypto
@@ -65,3 +68,14 @@ def test_a_message_for_another_appid_is_refused():
     """A right key with a wrong appid opens nothing."""
     with pytest.raises(crypto.Undecipherable, match="another appid"):
         crypto.decrypt(KEY, "wx0000000000000000", ENCRYPT)
+
+
+@pytest.mark.parametrize("tail", [b"\0", b"\x21", b"\x01\x02"])
+def test_wrong_padding_is_refused(tail):
+    """A plaintext whose last bytes aren't PKCS#7 to 32 is refused, even with the right appid."""
+    plain = (b"r" * 16 + b"\0\0\0\1x" + APPID.encode()).ljust(64 - len(tail), b"\0") + tail
+    key = crypto.key_of(KEY)
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(key[:16])).encryptor()
+    encrypted = base64.b64encode(encryptor.update(plain) + encryptor.finalize()).decode()
+    with pytest.raises(crypto.Undecipherable, match="padding"):
+        crypto.decrypt(KEY, APPID, encrypted)

@@ -196,6 +196,7 @@ def test_the_mini_program_signs_in_by_code(oa):
     assert (
         login(made["code"], **oa.credentials(grant_type="authorization_code"))["errcode"] == 40013
     )
+    assert redeemed(oa, made["code"])["errcode"] == 40029  # no code of the web's
     told = login(made["code"])
     assert told["openid"] == made["openid"] != oa.openid
     assert told["unionid"] == oa.users["Lin Muyu"]["unionid"]

@@ -2,8 +2,10 @@
 
 import json
 import threading
+import time
 
 import pytest
+from flask import Response
 from wechatpy import create_reply
 
 from sandbox.wechat.delivery import written
@@ -127,6 +129,34 @@ def test_an_error_is_tried_again_and_a_late_success_counts(oa, callback):
     assert oa.inbox() == []
 
 
+def test_a_dribbling_answer_is_cut_by_the_whole_time(oa, callback):
+    """The time counts from the request to the last byte, not between bytes."""
+    oa.control("wechat/settings", {"callback_timeout": 0.3})
+
+    def dribble():
+        for letter in "success":
+            time.sleep(0.07)
+            yield letter
+
+    callback.answer = lambda message: Response(dribble())
+    pushed = oa.control("push", {"event": "text", "user": "Lin Muyu"})
+    assert [attempt["error"] for attempt in pushed["attempts"]] == ["timeout"] * 3
+
+
+def test_a_redirect_is_no_answer(oa, callback):
+    """WeChat follows no redirect: it is tried again like any other failure."""
+    callback.answer = lambda message: ("", 302, {"Location": callback.url + "?echostr=x"})
+    pushed = oa.control("push", {"event": "text", "user": "Lin Muyu", "same_query": True})
+    assert [attempt["status"] for attempt in pushed["attempts"]] == [302] * 3
+    assert len({query["nonce"] for query, _, _ in callback.requests}) == 1
+
+
+def test_nobody_sees_a_reply_to_an_unsubscribe(oa, callback):
+    """Who has left is shown nothing more."""
+    assert oa.control("push", {"event": "unsubscribe", "user": "Lin Muyu"})["shown"] is None
+    assert oa.inbox() == []
+
+
 @pytest.mark.parametrize("tamper", ["bitflip", "wrong_signature", "wrong_appid"])
 def test_forgeries_are_what_a_right_receiver_refuses(oa, callback, tamper):
     """A forged push is refused by wechatpy, isn't tried again, and changes nothing."""
@@ -194,12 +224,16 @@ def test_a_reply_that_wechat_would_not_show(oa, callback, answer, error):
     assert [entry["via"] for entry in oa.inbox()] == ["notice"]
 
 
-def test_a_reply_to_somebody_else_is_not_shown(oa, callback):
-    """A well sealed reply whose receiver isn't the follower is broken."""
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("target", "o_somebody_else"), ("source", "gh_x"), ("time", -5), ("content", "")],
+)
+def test_a_reply_to_somebody_else_is_not_shown(oa, callback, name, value):
+    """A well sealed reply with a wrong receiver, sender, time or content is broken."""
 
     def answer(message):
         reply = create_reply("hello", message)
-        reply.target = "o_somebody_else"
+        setattr(reply, name, value)
         return reply
 
     callback.answer = answer
