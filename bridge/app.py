@@ -1,4 +1,4 @@
-"""The web application: the edge, the API, and the other faces as blueprints.
+"""The web application: the edge, and each face of the bridge put on it.
 
 Not for: making parts (`bridge/parts.py`), or what any route does.
 """
@@ -6,8 +6,12 @@ Not for: making parts (`bridge/parts.py`), or what any route does.
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from bridge import api, edge, oauth, pages, wechat
+from bridge import api, edge, oauth, pages
+from bridge.api.openapi import Document
 from bridge.parts import EXTENSION, WebParts
+from bridge.wechat import routes as wechat
+from bridge.wechat.channel import Channel
+from bridge.wechat.gateway import Gateway
 
 
 def create_app(parts: WebParts) -> Flask:
@@ -20,9 +24,26 @@ def create_app(parts: WebParts) -> Flask:
             app.wsgi_app, x_for=http.trusted_proxies, x_proto=http.trusted_proxies
         )
     edge.install(app, http.max_body, {c.client_id: c.cors_origins for c in parts.clients})
-    api.install(app, parts)
+    document = api.install(app, parts)
     app.register_blueprint(oauth.blueprint(parts))
-    app.register_blueprint(pages.blueprint(parts))
+    app.register_blueprint(pages.blueprint())
     if parts.settings.wechat.enabled:
-        app.register_blueprint(wechat.blueprint(parts))
+        _put_wechat(app, document, parts)
     return app
+
+
+def _put_wechat(app: Flask, document: Document, parts: WebParts) -> None:
+    account = parts.settings.wechat
+    channel = Channel(
+        account=account,
+        issuer=parts.settings.issuer,
+        brand=parts.settings.brand,
+        gateway=Gateway(account, parts.wechat_tokens),
+        scenes=parts.scenes,
+        seen=parts.seen_events,
+        sessions=parts.sessions,
+        clock=parts.clock,
+    )
+    app.register_blueprint(wechat.pushes(channel))
+    app.register_blueprint(wechat.browser(channel))
+    document.register_blueprint(wechat.qr_codes(channel, parts.grants))

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from bridge.parts import WebParts
 
 
-def install(app: Flask, parts: WebParts) -> None:
-    """Put the API's routes on `app`, and its document where settings serve it."""
-    made = shapes.make(parts.mapping)
+def install(app: Flask, parts: WebParts) -> Document:
+    """Put the API's routes on `app`, and the document of them where settings serve it. Routes of
+    others under /v1 are registered through the document that it gives."""
     document = Document(app)
-    document.register_blueprint(blueprint(parts, made))
+    document.register_blueprint(blueprint(parts, shapes.make(parts.mapping)))
     if parts.settings.http.serve_docs:
         app.register_blueprint(docs.blueprint(document))
+    return document

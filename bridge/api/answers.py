@@ -1,6 +1,7 @@
 """Answers of the API that aren't problems. Not for: what they say of a member (`me.py`)."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import flask
@@ -18,10 +19,17 @@ RETRY_SECONDS = 1
 
 def json(body: Any, status: int = 200, **headers: str) -> Response:
     """`headers`: names with underscores."""
-    response = Response(orjson.dumps(body), status, mimetype="application/json")
+    response = Response(orjson.dumps(body, _plain), status, mimetype="application/json")
     for name, value in headers.items():
         response.headers[name.replace("_", "-")] = value
     return response
+
+
+def _plain(value: Any) -> str:
+    """What JSON has no type for: amounts go as text, so that no client rounds them."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    raise TypeError
 
 
 def empty(status: int = 204, etag: str = "") -> Response:
@@ -66,5 +74,5 @@ def _with_preferences(response: Response, wishes: Preferences, *, is_pending: bo
     if applied:
         response.headers["Preference-Applied"] = applied
     if flask.request.headers.get("Prefer"):
-        response.vary.add("Prefer")
+        response.headers.add("Vary", "Prefer")
     return response

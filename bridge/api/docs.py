@@ -63,9 +63,11 @@ def _operations(spec: dict[str, Any]) -> list[dict[str, Any]]:
                 if status != "default"
             ],
             **operation,
+            "parameters": methods.get("parameters", []) + operation.get("parameters", []),
         }
         for path, methods in spec["paths"].items()
         for method, operation in methods.items()
+        if method != "parameters"
     ]
 
 

@@ -25,7 +25,7 @@ def ready(call: Call) -> Response:
     state = {
         "tokens": _holds(lambda: bool(parts.tokens.do("PING"))),
         "queue": _holds(lambda: bool(parts.queue.do("PING"))),
-        "accepting": _holds(parts.mailboxes.fit),
+        "accepting": _holds(parts.mailboxes.accepting),
     }
     status = 200 if all(state.values()) else 503
     body: dict[str, object] = {"status": "ok" if status == 200 else "trouble"}

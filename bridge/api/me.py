@@ -4,22 +4,26 @@ Nothing here takes an id from the request: whose record it is comes from the tok
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 from flask import Response
 
 from adapters.base import Found
+from adapters.errors import Unavailable
 from bridge import edge
 from bridge.api import answers, conditions, writing
 from bridge.api.call import Call, bad_parameter, query
 from bridge.api.prefer import preferences
+from bridge.api.seldom import Seldom
 from bridge.errors import FieldError, Problem
 from bridge.services import members, versions
 from bridge.services.members import Holder, SessionOver
+from bridge.store import StoreDown
 from bridge.writes.write import Base, Outcome
 
-_CHILDREN = ("identities.kind", "consents.purpose")
+_CONFIRMED = Seldom(600.0)
 
 
 def read(call: Call) -> Response:
@@ -32,7 +36,7 @@ def read(call: Call) -> Response:
     tag = _etag(call, members.base_of(found))
     if conditions.is_current(tag):
         return answers.empty(304, tag)
-    return _shown(call, found, fields or call.shapes.readable, tag)
+    return _shown(found, fields or call.shapes.readable, tag)
 
 
 def change(call: Call) -> Response:
@@ -51,11 +55,14 @@ def change(call: Call) -> Response:
 
 
 def erase(call: Call) -> Response:
-    """Everything of the member's in the CRM. Once it is done every session of theirs is over."""
-    found = record_of(call, _CHILDREN)
-    accepted = writing.accept(
-        call, "erase", members.erasure(found), route="DELETE /v1/me", content={}
-    )
+    """Everything of the member's in the CRM. Once it is done every session of theirs is over.
+
+    It can't be undone, so the session is checked first; a CRM that is down delays nothing.
+    """
+    with suppress(Unavailable):
+        record_of(call, ())
+    removal = members.erasure(call.member_id)
+    accepted = writing.accept(call, "erase", removal, route="DELETE /v1/me", content={})
 
     def done(_: Outcome) -> Response:
         call.parts.grants.revoke_member(call.member_id)
@@ -70,10 +77,14 @@ def record_of(call: Call, fields: Iterable[str]) -> Found:
     parts, caller = call.parts, call.by
     holder = Holder(call.member_id, caller.stamp)
     try:
-        return members.read(parts.crm, holder, fields, parts.names, edge.trace())
+        found = members.read(parts.crm, holder, fields, parts.names, edge.trace())
     except SessionOver as over:
         parts.grants.revoke_grant(caller.grant_id)
         raise Problem("gone" if over.reason == "erased" else "unauthenticated") from None
+    if _CONFIRMED.due(caller.grant_id):
+        with suppress(StoreDown):  # a refresh asks the CRM once more, that is all
+            parts.grants.note_checked(caller.grant_id)
+    return found
 
 
 @lru_cache(maxsize=256)
@@ -94,14 +105,13 @@ def _wait_for(call: Call, op: str) -> None:
     if not versions.OPERATION.fullmatch(op):
         raise bad_parameter("after", "malformed")
     mailboxes = call.parts.mailboxes
-    if mailboxes.outcome(op, call.owner) is None:
-        if mailboxes.wait(op, preferences().seconds) is None:
-            raise Problem("pending", extensions={"operation": op})
+    outcome = mailboxes.outcome(op, call.owner) or mailboxes.wait(op, preferences().seconds)
+    if outcome is None:
+        raise Problem("pending", extensions={"operation": op})
 
 
-def _shown(call: Call, found: Found, fields: Iterable[str], etag: str) -> Response:
-    body = call.shapes.member.dump(_only(found.record, fields))
-    return answers.json(body, ETag=etag)
+def _shown(found: Found, fields: Iterable[str], etag: str) -> Response:
+    return answers.json(_only(found.record, fields), ETag=etag)
 
 
 def _only(record: dict[str, Any], fields: Iterable[str]) -> dict[str, Any]:
@@ -120,7 +130,7 @@ def _changed(call: Call, outcome: Outcome) -> Response:
     if not preferences().representation:
         return answers.empty(204, _etag(call, outcome.base))
     found = record_of(call, call.shapes.readable)
-    return _shown(call, found, call.shapes.readable, _etag(call, members.base_of(found)))
+    return _shown(found, call.shapes.readable, _etag(call, members.base_of(found)))
 
 
 def _etag(call: Call, base: Base) -> str:

@@ -1,4 +1,4 @@
-"""The one table of routes: path, method, view, who may call, with which scope, what goes in and out.
+"""The one table of routes: path, method, view, who may call, with which scope, and the bodies.
 
 Not for: what a route does. The URL map, the guard and the OpenAPI document are all made from this
 table, so that no route is without a scope or undocumented.
@@ -29,9 +29,7 @@ FIELDS = Parameter("fields", "query", "Only these fields, with commas between; `
 AFTER = Parameter("after", "query", "Wait until this operation of the caller's own is done")
 IF_MATCH = Parameter("If-Match", "header", "One strong ETag: of a read, or of an own pending write")
 IF_NONE_MATCH = Parameter("If-None-Match", "header", "304 where the record still has this ETag")
-KEY = Parameter(
-    "Idempotency-Key", "header", "16 to 255 characters; a retry with it joins the first"
-)
+KEY = Parameter("Idempotency-Key", "header", "16 to 255 characters; a retry joins the first")
 PREFER = Parameter(
     "Prefer", "header", "`respond-async`, `wait=N` (at most 5), `return=representation` (RFC 7240)"
 )

@@ -177,31 +177,27 @@ def make(mapping: Mapping) -> Shapes:
     schema = mapping.schema("member")
     readable, writable = mapping.readable("member"), mapping.writable("member")
     return Shapes(
-        registration=_named("RegistrationForm", _RegistrationBase, _cut(schema, writable))(),
-        change=_named("MemberChange", Strict, _cut(schema, writable))(),
-        member=_named("Member", Schema, _cut(schema, readable))(),
+        registration=_cut("RegistrationForm", _RegistrationBase, schema, writable)(),
+        change=_cut("MemberChange", Strict, schema, writable)(),
+        member=_cut("Member", Schema, schema, readable)(),
         readable=readable,
         readable_top=frozenset(name.partition(".")[0] for name in readable),
     )
 
 
-def _named(name: str, base: type[Schema], declared: dict[str, Any]) -> type[Schema]:
-    return type(name, (base,), declared)
-
-
-def _cut(schema: type[Schema], names: Iterable[str]) -> dict[str, fields.Field[Any]]:
-    """The declared fields of these dotted names; a nested schema with only those of its own."""
-    kept: dict[str, fields.Field[Any]] = {}
+def _cut(name: str, base: type[Schema], schema: type[Schema], names: Iterable[str]) -> type[Schema]:
+    """A schema with the declared fields of these dotted names; a nested one is cut likewise."""
+    kept: dict[str, Any] = {}
     inner: dict[str, list[str]] = {}
-    for name in names:
-        outer, dot, below = name.partition(".")
+    for dotted in names:
+        outer, dot, below = dotted.partition(".")
         if dot:
             inner.setdefault(outer, []).append(below)
         else:
-            kept[name] = schema._declared_fields[name]
+            kept[dotted] = schema._declared_fields[dotted]
     for outer, below_names in inner.items():
         nested = schema._declared_fields[outer]
         assert isinstance(nested, fields.Nested)  # noqa: S101 - dotted names are of nested schemas
-        declared = _cut(type(nested.schema), below_names)
-        kept[outer] = fields.Nested(_named("Ext", Strict, declared))
-    return kept
+        part = _cut(name + outer.title(), Strict, type(nested.schema), below_names)
+        kept[outer] = fields.Nested(part)
+    return type(name, (base,), kept)

@@ -33,8 +33,10 @@ def install(app: Flask, origins: Mapping[str, Iterable[str]]) -> None:
     every = frozenset().union(*by_client.values())
 
     def finish(response: Response) -> Response:
+        present = {name.lower() for name, _ in response.headers}
         for name, value in DEFAULTS.items():
-            response.headers.setdefault(name, value)
+            if name.lower() not in present:
+                response.headers.add(name, value)
         if flask.request.is_secure:
             response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         path = flask.request.path
@@ -48,11 +50,11 @@ def install(app: Flask, origins: Mapping[str, Iterable[str]]) -> None:
 
 
 def _share(response: Response, allowed: frozenset[str]) -> None:
-    response.vary.add("Origin")
+    response.headers.add("Vary", "Origin")
     origin = flask.request.headers.get("Origin")
-    if origin not in allowed:
+    if origin is None or origin not in allowed:
         return
-    response.headers["Access-Control-Allow-Origin"] = str(origin)
+    response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Expose-Headers"] = EXPOSED
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if flask.request.method == "OPTIONS" and flask.request.url_rule:

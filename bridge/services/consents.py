@@ -71,7 +71,7 @@ def rows(
                 "purpose": answer.purpose,
                 "granted": answer.granted,
                 "text_version": answer.text_version,
-                "channel": channel,
+                "channel": channel[:50],
                 "at": at,
             },
         )

@@ -83,14 +83,9 @@ def base_of(found: Found) -> Base:
     return Base(found.version, operations_of(found.record.get("last_operations")))
 
 
-def erasure(found: Found) -> tuple[Operation, ...]:
-    """Everything of the member's to remove: identities and consents first, since a CRM that
-    loses a member only empties their lookups. `found`: read with both collections."""
-    rows = [row for name in ("identities", "consents") for row in found.collections[name]]
-    return (
-        *(Operation("erase", row.kind, row.id) for row in rows),
-        Operation("erase", "member", found.id),
-    )
+def erasure(member_id: str) -> tuple[Operation, ...]:
+    """The member's removal; the worker finds what hangs on it."""
+    return (Operation("erase", "member", member_id),)
 
 
 def edit(member_id: str, changes: dict[str, Any]) -> tuple[Operation, ...]:

@@ -24,21 +24,12 @@ from bridge.services.passwords import Passwords
 from bridge.services.proofs import Proof
 from bridge.services.scenes import Scene
 from bridge.writes.mailbox import Mailboxes
-from bridge.writes.write import (
-    Write,
-    operation_id,
-    operations_of,
-    operations_text,
-    record_id,
-    short,
-)
+from bridge.writes.write import Write, operation_id, record_id
 from mappings.loader import Mapping as CrmMapping
 
 ROUTE = "registrations"
 START_WITHIN = 86_400
 """Seconds: a registration that couldn't be made within a day isn't made later by surprise."""
-
-_IDENTITY = ("member", "last_operations")
 
 
 class Tools(proofs.Needs, Protocol):
@@ -136,7 +127,7 @@ def _identity_row(tools: Tools, proof: Proof, member_id: str, trace: Trace) -> F
     """The identity's row, if it is there and free, or ours from an earlier try; None if there is
     none. Raises Problem("conflict") where another member has it."""
     try:
-        found = tools.crm.get("identity", proof.identity_id, _IDENTITY, trace=trace)
+        found = tools.crm.get("identity", proof.identity_id, ("member",), trace=trace)
     except NotFound:
         return None
     if found.record.get("member") not in (None, member_id):
@@ -179,7 +170,7 @@ class _Plan:
             *consents.rows(self.member_id, answers, ids, self.visit.channel, at),
         )
         return Write(
-            verb="apply",
+            verb="create",
             operations=operations,
             op=self.op,
             accepted_at=now,
@@ -202,7 +193,6 @@ class _Plan:
             "email": by_kind.get("email"),
             "credential": hashed,
             "member_since": at,
-            "last_operations": short(self.op),
             **self._origin(),
         }
         held = self.tools.mapping.kinds["member"].fields
@@ -212,9 +202,9 @@ class _Plan:
     def _origin(self) -> dict[str, Any]:
         scene, channel = self.visit.scene, self.visit.channel
         if scene is None:
-            return {"registered_channel": channel}
+            return {"registered_channel": channel[:50]}
         return {
-            "registered_channel": scene.channel or channel,
+            "registered_channel": (scene.channel or channel)[:50],
             "registered_store": scene.store,
             "registered_scene": scene.codes,
             "last_store": scene.store,
@@ -223,14 +213,13 @@ class _Plan:
 
     def _identity(self, proof: Proof, row: Found | None, at: datetime) -> Operation:
         record: dict[str, Any] = {
+            "kind": proof.kind,
+            "value": proof.value,
             "member": self.member_id,
             "member_text": self.member_id,
             "mac": self.tools.identity_keys.mac(proof.identity_id, self.member_id),
             "verified_at": at,
         }
         if row is None:
-            record |= {"kind": proof.kind, "value": proof.value, "last_operations": short(self.op)}
             return Operation("create", "identity", proof.identity_id, record)
-        before = operations_of(row.record.get("last_operations"))
-        record["last_operations"] = operations_text([*before, short(self.op)])
         return Operation("update", "identity", proof.identity_id, record, row.version)

@@ -150,6 +150,10 @@ class Mailboxes:
             raise Problem("not-found")
         return found
 
+    def accepting(self) -> bool:
+        """Does a worker say that the queue is durable? Raises StoreDown."""
+        return self._fit.fresh()
+
     def paused(self) -> bool:
         """Does the worker rest because the CRM asked for it, or refuses it? Raises StoreDown."""
         return self._queue.do("GET", PAUSED) is not None
