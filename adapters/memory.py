@@ -106,12 +106,13 @@ class Memory(Adapter):
         tests = [
             (criterion.op, *asked.condition(wanted.binding, criterion)) for criterion in criteria
         ]
+        after = "" if cursor is None else asked.uuid_of(cursor)
         self._take()
         with self.store.lock:
             ids = sorted(
                 id
                 for id, row in self.store.rows.get(kind, {}).items()
-                if id > (cursor or "") and all(_meets(row, *test) for test in tests)
+                if id > after and all(_meets(row, *test) for test in tests)
             )
             rows = tuple(self._found(wanted, id, self.store.rows[kind][id]) for id in ids[:limit])
         return Page(rows, ids[limit - 1] if len(ids) > limit else None)
@@ -183,7 +184,8 @@ class Memory(Adapter):
         id = operation.id.lower()
         if operation.verb == "create":
             id = asked.uuid_of(id)
-            columns = self._written(binding, operation.record)
+            born = {"state": "active"} if "state" in binding.fields else {}
+            columns = self._written(binding, born | operation.record)
             rows = self.store.rows.setdefault(operation.kind, {})
             if id in rows:
                 raise Conflict

@@ -122,7 +122,11 @@ class Writing(Clauses):
         assert request.body == {column: "Bob"}
         assert request.headers["if-match"] == made.version
 
-    def test_lookups(self, crm: Adapter) -> None:
+    def test_born_active(self, crm: Adapter) -> None:
+        """3.12 A new member is active, whether the CRM or the adapter sees to it."""
+        assert read(crm, member(crm), "state") == {"state": "active"}
+
+    def test_lookup_is_moved(self, crm: Adapter) -> None:
         """3.11 A lookup is set, moved and emptied by the id it names."""
         one, two = member(crm), member(crm)
         row = crm.create("identity", new_id(), {"member": one.id})
