@@ -1,0 +1,177 @@
+"""`make demo`: the whole line on this machine, one member walked through it, then it serves on.
+
+Not for: production, or anything with real members. What it prints of a member is made up.
+"""
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from bridge.cli import holdings, scanning
+from bridge.cli.embedded import NoServer
+from bridge.cli.journey import REDIRECT, SCOPE, Journey, StepFailed, steps
+from bridge.cli.line import Line, NotSandbox
+from bridge.cli.published import SANDBOX_CLIENT_SECRETS
+
+
+def run(port: int, once: bool, state: Path | None) -> int:
+    """0 where every step held."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    started = time.monotonic()
+    try:
+        with Line(port, say=lambda what: click.echo(f"  starting {what}")) as line:
+            click.echo(f"  up after {time.monotonic() - started:.0f} s\n")
+            return _walk(line, once, state)
+    except KeyboardInterrupt:
+        click.echo("\nStopped; nothing is left running.")
+        return 0
+    except NotSandbox:
+        click.echo("The demo doesn't run where BRIDGE_ENVIRONMENT says production.", err=True)
+        return 78
+    except (NoServer, RuntimeError, OSError) as error:
+        click.echo(f"The line didn't start: {error}", err=True)
+        return 1
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _walk(line: Line, once: bool, state: Path | None) -> int:
+    journey = Journey(line)
+    held = _steps(journey) and _scan(journey)
+    if held and not once:
+        journey.sign_in()
+    if state:
+        state.write_text(json.dumps(_state(journey), indent=2, ensure_ascii=False) + "\n")
+        click.echo(f"What a client needs to go on is in {state}")
+    if once:
+        click.echo("Every step held." if held else "Something didn't hold.", err=not held)
+        return 0 if held else 1
+    _serve(line)
+    return 0
+
+
+def _steps(journey: Journey) -> bool:
+    for number, (title, do) in enumerate(steps(journey), 1):
+        began = time.monotonic()
+        try:
+            lines = do()
+        except StepFailed as failure:
+            click.secho(f"{number:2}. {title}: FAILED", fg="red")
+            click.echo(f"    {failure}")
+            return False
+        took = (time.monotonic() - began) * 1000
+        click.secho(f"{number:2}. {title}", bold=True, nl=False)
+        click.echo(f"  ({took:.0f} ms)")
+        for line in lines:
+            click.echo(f"    {line}")
+        if title in _TELLING:
+            _tell(journey)
+    return True
+
+
+_TELLING = ("She gives her details and becomes a member", "She changes her name")
+
+
+def _tell(journey: Journey) -> None:
+    click.secho("    The CRM now holds:", fg="cyan")
+    for line in holdings.crm_lines(journey.crm_rows()):
+        click.echo(f"      {line}")
+    click.secho("    Redis now holds:", fg="cyan")
+    for line in holdings.table(holdings.REDIS_HEAD, holdings.redis_rows(journey.line)):
+        click.echo(f"      {line}")
+    click.echo()
+
+
+def _scan(journey: Journey) -> bool:
+    scan = scanning.scan_line(journey)
+    counts = scan.summary()
+    click.secho("\nThe privacy scan", bold=True)
+    click.echo(
+        f"    {counts['canaries']} values of the member's looked for in {counts['pieces']} pieces "
+        f"({counts['bytes'] // 1024} KiB) of Redis, files, logs, processes: "
+        f"{counts['findings']} found"
+    )
+    for finding in sorted(scan.findings):
+        click.secho(f"    {finding.field} in {finding.place}", fg="red")
+    return not scan.findings
+
+
+def _state(journey: Journey) -> dict[str, Any]:
+    line, member = journey.line, journey.member
+    secrets: dict[str, str] = SANDBOX_CLIENT_SECRETS
+    site = "http://127.0.0.1:8765/site/callback"
+    return {
+        "base_url": line.url,
+        "issuer": line.url,
+        "ca_file": line.sandbox["dynamics"]["ca_file"],
+        "clients": {
+            "portal": {
+                "client_id": "portal",
+                "type": "public",
+                "redirect_uris": [REDIRECT],
+                "scope": SCOPE,
+            },
+            "site": {
+                "client_id": "site",
+                "type": "confidential",
+                "redirect_uris": [site],
+                "client_secret": secrets["site"],
+                "scope": SCOPE,
+            },
+            "store-backend": {
+                "client_id": "store-backend",
+                "type": "confidential",
+                "redirect_uris": [],
+                "client_secret": secrets["store-backend"],
+                "scope": "registrations:write qr:write",
+            },
+            "cms": {
+                "client_id": "cms",
+                "type": "resource server",
+                "redirect_uris": [],
+                "client_secret": secrets["cms"],
+            },
+        },
+        "member": {
+            "sign_in_name": member.mobile,
+            "password": member.password,
+            "openid": journey.follower["openid"],
+        },
+        "sandbox": line.sandbox,
+        "outbox": f"{line.sandbox['outbox']['url']}/_sandbox/outbox",
+        "logs": {path.stem: str(path) for path in line.logs()},
+        "processes": {name: child.pid for name, child in line.children.items()},
+        "redis": {
+            role: {user: line.redis.url(role, user) for user in ("web", "worker", "doctor")}
+            for role in ("tokens", "queue")
+        }
+        if line.redis
+        else {},
+    }
+
+
+def _serve(line: Line) -> None:
+    sandbox = line.sandbox
+    click.secho(f"\nServing on {line.url} until Ctrl-C", bold=True)
+    rows = (
+        ("sign in", f"{line.url}/sign-in"),
+        ("become a member", f"{line.url}/register"),
+        ("API", f"{line.url}/docs"),
+        ("codes and mails", f"{sandbox['outbox']['url']}/_sandbox/outbox.html"),
+        ("what the CRM holds", f"{sandbox['dynamics']['url']}/_sandbox/state"),
+    )
+    for what, url in rows:
+        click.echo(f"    {what.ljust(20)}{url}")
+    sys.stdout.flush()
+    while all(child.running() for child in line.children.values()):
+        time.sleep(0.5)
+    ended = [name for name, child in line.children.items() if not child.running()]
+    raise RuntimeError(f"{', '.join(ended)} ended by itself; see its log in {line.directory}")
