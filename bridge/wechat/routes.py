@@ -102,6 +102,8 @@ _DOCUMENTED: dict[str, Any] = {
         "required": True,
         "content": {"application/json": {"schema": qr.QrCodeRequest}},
     },
+    "security": [{"bearer": [QR_SCOPE]}],
+    "tags": ["qr-codes"],
     "responses": {
         "201": {
             "description": "The code, made by WeChat",
