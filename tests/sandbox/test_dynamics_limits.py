@@ -17,8 +17,8 @@ def test_too_many_requests_in_the_window(crm):
     wait = int(answer.headers["Retry-After"])
     assert 290 <= wait <= 301
     assert Crm(crm.ready, "reader").get("WhoAmI").status_code == 200
-    again = int(crm.get("WhoAmI").headers["Retry-After"])
-    assert again >= wait, "going on sending must not shorten the wait"
+    again = [int(crm.get("WhoAmI").headers["Retry-After"]) for _ in range(3)][-1]
+    assert again > wait, "going on sending must lengthen the wait"
     crm.control("clock", {"advance": again + 1})
     assert crm.get("WhoAmI").status_code == 200
 

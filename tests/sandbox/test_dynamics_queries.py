@@ -100,6 +100,7 @@ def test_filters_mean_what_dataverse_means(people, text, wanted):
         ("$expand=parentcustomerid_Account", 400),
         ("$filter=@p1", 400),
         ("unknown=1", 400),
+        ("$top=1&$top=2", 400),
     ],
 )
 def test_what_dataverse_refuses_is_refused(crm, query, status):

@@ -336,3 +336,31 @@ def test_two_writers_of_one_version_have_one_winner(crm):
     with ThreadPoolExecutor(8) as pool:
         statuses = sorted(answer.status_code for answer in pool.map(write, clients))
     assert statuses == [204, *[412] * 7]
+
+
+def test_an_update_ignores_expand_and_keeps_the_primary_key(crm):
+    """PATCH with representation answers without $expand; another id in the body is refused."""
+    row = crm.make(firstname="A")
+    path = f"contacts({row})?$select=firstname&$expand=cb_contact_consent_Member"
+    answer = crm.call("PATCH", path, {"firstname": "B"}, If_Match="*", **REPRESENTATION)
+    assert set(answer.json()) == {"@odata.context", "@odata.etag", "contactid", "firstname"}
+    answer = crm.call("PATCH", f"contacts({row})", {"contactid": new_id()}, If_Match="*")
+    assert problem(answer) == (400, "0x80048d19")
+
+
+def test_a_lookup_takes_only_its_own_table(crm):
+    """A navigation property bound to a record of another table is refused."""
+    account = crm.make("accounts", name="Shop")
+    answer = crm.call("POST", "cb_identities", {"cb_Member@odata.bind": f"/accounts({account})"})
+    assert problem(answer) == (400, "0x80048d19")
+
+
+def test_a_reference_is_set_and_removed_by_ref(crm):
+    """PUT and DELETE on <navigation>/$ref change a lookup."""
+    contact, row = crm.make(), crm.make("cb_identities")
+    path = f"cb_identities({row})"
+    answer = crm.call("PUT", f"{path}/cb_Member/$ref", {"@odata.id": f"contacts({contact})"})
+    assert answer.status_code == 204
+    assert crm.get(path).json()["_cb_member_value"] == contact
+    assert crm.call("DELETE", f"{path}/cb_Member/$ref").status_code == 204
+    assert crm.get(path).json()["_cb_member_value"] is None

@@ -1,10 +1,15 @@
 """The authority and the application users, driven by MSAL and by plain requests."""
 
 import base64
+import time
+from pathlib import Path
 
 import msal
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric import rsa
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from tests.sandbox.dataverse import Crm, problem
 
@@ -38,10 +43,6 @@ def test_msal_gets_a_token_that_works(crm, kind):
 
 def test_a_foreign_certificate_is_refused(crm, tmp_path):
     """An assertion signed by a key that isn't registered gives invalid_client."""
-    from cryptography.hazmat.primitives.asymmetric import rsa
-    from joserfc import jwt
-    from joserfc.jwk import RSAKey
-
     key = RSAKey.import_key(rsa.generate_private_key(public_exponent=65537, key_size=2048))
     client_id = crm.ready["client_id"]
     claims = {
@@ -148,3 +149,39 @@ def test_whoami_in_both_forms_names_the_application_user(crm):
     assert crm.get(f"systemusers({first['UserId']})").json()["fullname"] == "# bridge writer"
     assert crm.get("RetrieveVersion()").json()["Version"].startswith("9.2.")
     assert {"name": "contacts", "kind": "EntitySet", "url": "contacts"} in crm.rows("")
+
+
+@pytest.mark.parametrize(
+    ("change", "number"),
+    [({"aud": "https://elsewhere"}, 700027), ({"sub": "x"}, 700027), ({"exp": 1}, 700024)],
+)
+def test_an_assertion_for_elsewhere_or_of_yesterday_is_refused(crm, change, number):
+    """The registered certificate's signature isn't enough: audience, subject and time count."""
+    key = RSAKey.import_key(Path(crm.ready["key_file"]).read_text())
+    client_id = crm.ready["client_id"]
+    audience = f"{crm.ready['authority']}/oauth2/v2.0/token"
+    claims = {"iss": client_id, "sub": client_id, "aud": audience, "exp": time.time() + 60}
+    form = {
+        "client_id": client_id,
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    }
+    good = jwt.encode({"alg": "RS256"}, claims, key)
+    assert crm.ask_token(client_assertion=good, **form).status_code == 200
+    bad = jwt.encode({"alg": "RS256"}, claims | change, key)
+    answer = crm.ask_token(client_assertion=bad, **form)
+    assert (answer.status_code, answer.json()["error_codes"]) == (401, [number])
+
+
+def test_each_privilege_is_asked_for(crm):
+    """Reading a set, expanding into a table and binding a lookup need their privileges."""
+    contact = crm.make(firstname="A")
+    row = crm.make("cb_identities", **{"cb_Member@odata.bind": f"/contacts({contact})"})
+    crm.control("users", {"reader": {"privileges": {"cb_identity": ["Read"]}}})
+    reader = Crm(crm.ready, "reader")
+    assert reader.get(f"cb_identities({row})").status_code == 200
+    for path in ("contacts", f"contacts({contact})", f"cb_identities({row})?$expand=cb_Member"):
+        assert problem(reader.get(path)) == (403, "0x80040220")
+    held = {"cb_identity": ["Read", "Create", "Append"], "contact": ["Read"]}
+    crm.control("users", {"writer": {"privileges": held}})
+    answer = crm.call("POST", "cb_identities", {"cb_Member@odata.bind": f"/contacts({contact})"})
+    assert problem(answer) == (403, "0x80040220")
