@@ -1,11 +1,11 @@
 """Pushes of the sandbox's WeChat, received and answered by a callback built on wechatpy."""
 
 import json
+import socketserver
 import threading
 import time
 
 import pytest
-from flask import Response
 from wechatpy import create_reply
 
 from sandbox.wechat.delivery import written
@@ -129,17 +129,22 @@ def test_an_error_is_tried_again_and_a_late_success_counts(oa, callback):
     assert oa.inbox() == []
 
 
-def test_a_dribbling_answer_is_cut_by_the_whole_time(oa, callback):
+def test_a_dribbling_answer_is_cut_by_the_whole_time(oa):
     """The time counts from the request to the last byte, not between bytes."""
     oa.control("wechat/settings", {"callback_timeout": 0.3})
 
-    def dribble():
-        for letter in "success":
-            time.sleep(0.07)
-            yield letter
+    class Dribble(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.request.recv(65536)
+            for piece in (b"HTTP/1.0 200 OK\r\n\r\n", *(b"%c" % x for x in b"success")):
+                self.wfile.write(piece)
+                time.sleep(0.07)
 
-    callback.answer = lambda message: Response(dribble())
-    pushed = oa.control("push", {"event": "text", "user": "Lin Muyu"})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dribble) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        oa.control("callback", {"url": f"http://127.0.0.1:{server.server_address[1]}/"})
+        pushed = oa.control("push", {"event": "text", "user": "Lin Muyu"})
+        server.shutdown()
     assert [attempt["error"] for attempt in pushed["attempts"]] == ["timeout"] * 3
 
 
