@@ -37,6 +37,8 @@ EDM = {
 
 def stored(column: Column, table: Table, sent: Any) -> Any:
     """What a JSON value becomes in the row; raises the documented error when it can't."""
+    if sent is None and column.type in ("state", "status"):
+        raise _cannot_convert(column)
     if sent is None:
         return None
     if column.type in ("string", "memo"):
@@ -60,7 +62,11 @@ def stored(column: Column, table: Table, sent: Any) -> Any:
 
 def _text(column: Column, table: Table, sent: Any) -> str | None:
     _typed(column, sent, isinstance(sent, str))
-    if column.maximum is not None and len(sent.encode("utf-16-le")) // 2 > column.maximum:
+    try:
+        length = len(sent.encode("utf-16-le")) // 2  # as .NET counts
+    except UnicodeEncodeError:
+        raise _cannot_convert(column) from None
+    if column.maximum is not None and length > column.maximum:
         raise errors.too_long(column, table)
     return sent or None  # Dataverse keeps an empty text as null
 

@@ -155,6 +155,8 @@ def test_wrong_keys_and_missing_records(crm):
         ({"_masterid_value": None}, "0x80048d19"),
         ({"CB_Member@odata.bind": "/contacts(x)"}, "0x80048d19"),
         ({"statuscode": 2}, "0x80048408"),
+        ({"statecode": None}, "0x80048d19"),
+        ({"firstname": "\ud800"}, "0x80048d19"),
     ],
 )
 def test_a_bad_payload_changes_nothing(crm, body, code):
