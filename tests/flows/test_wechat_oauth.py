@@ -67,7 +67,7 @@ def test_a_browser_in_wechat_proves_its_openid(line: Line) -> None:
 
 
 def test_the_request_to_wechat_asks_for_nothing_more(line: Line) -> None:
-    """snapi_base, a state of letters and digits, the return URL of our issuer, the fragment."""
+    """snsapi_base, a state of letters and digits, the return URL of our issuer, the fragment."""
     browser, _ = line.browser()
 
     parts = urlsplit(started(line, browser))
@@ -148,6 +148,18 @@ def test_a_swapped_state_changes_nothing(line: Line, state) -> None:
     assert line.data(session) == before
     go(browser, link)
     assert line.data(session)[OUTCOME] == "proven"
+
+
+def test_a_return_that_nobody_began_changes_nothing(line: Line) -> None:
+    """In a session that has no state, an empty state isn't a match: a good code proves nothing."""
+    lin, _ = line.browser()
+    become(line, lin)
+    code = parse_qs(urlsplit(returned(lin, started(line, lin))).query)["code"][0]
+    browser, session = line.browser()
+
+    assert go(browser, f"{line.url}/wechat/oauth/return?code={code}&state=") == "/register"
+
+    assert line.data(session) == {BACK: "/register"}
 
 
 def test_a_replayed_return_changes_nothing(line: Line) -> None:
