@@ -105,8 +105,17 @@ PREFIXES: tuple[Prefix, ...] = (
     ),
 )
 
-RQ_FOREVER = ("rq:queues", "rq:queue:", "rq:workers", "rq:clean_registries:")
-"""RQ's keys that have no TTL; they hold queue and worker names."""
+RQ_FOREVER = (
+    "rq:queues",
+    "rq:queue:",
+    "rq:workers",
+    "rq:clean_registries:",
+    "rq:finished:",
+    "rq:failed:",
+    "rq:wip:",
+)
+"""RQ's keys that have no TTL; they hold queue and worker names, and random job ids that its own
+maintenance takes out."""
 
 
 def prefix_of(key: str) -> Prefix | None:
