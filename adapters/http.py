@@ -5,7 +5,6 @@ takes anything from the environment (proxies, netrc, CA bundles), keeps a cookie
 affinity cookie would pin us to one of its servers), or follows a redirect.
 """
 
-import contextlib
 import http.client
 import ssl
 import threading
@@ -118,7 +117,8 @@ class Wire:
         """Read in pieces, so that neither a huge nor a compressed-huge answer fills the memory."""
         whole = bytearray()
         try:
-            for piece in response.raw.stream(_CHUNK, decode_content=True):
+            # read1 gives what is there: `read` would wait for all of it, however slowly it drips.
+            while piece := response.raw.read1(_CHUNK, decode_content=True):
                 whole += piece
                 if len(whole) > self._limits.largest:
                     raise Malformed
@@ -249,7 +249,8 @@ class ThinTransport:
             connection.request("GET", target, headers={"User-Agent": AGENT, **headers})
             response = connection.getresponse()
             answer = self._answer(response, connection, end)
-            kept = response.isclosed() and not response.will_close
+            response.close()
+            kept = not response.will_close
             return answer
         except TimeoutError:
             raise TimedOut from None
@@ -271,13 +272,14 @@ class ThinTransport:
     ) -> Answer:
         headers = {name.lower(): value for name, value in response.getheaders()}
         whole = bytearray()
-        while piece := response.read(min(_CHUNK, self._limits.largest + 1 - len(whole))):
+        while piece := response.read1(_CHUNK):
             whole += piece
             if len(whole) > self._limits.largest:
                 raise Malformed
-            with contextlib.suppress(AttributeError):  # closed by the end of the answer
-                connection.sock.settimeout(left(end, self._limits.read))
-        # `read` of a part doesn't complain about a body that ended early.
+            seconds = left(end, self._limits.read)
+            if connection.sock is not None:  # None where the server closes after its answer
+                connection.sock.settimeout(seconds)
+        # `read1` doesn't complain about a body that ended early.
         if response.length or headers.get("content-encoding", "identity") != "identity":
             raise Malformed
         return Answer(response.status, headers, bytes(whole))

@@ -99,7 +99,7 @@ class Tokens:
             answer = self._app.acquire_token_for_client([self._options.scope])
         except CrmError:
             raise
-        except ValueError:  # no such tenant, or a certificate that can't be read
+        except (ValueError, OSError):  # no such tenant, or a key that can't be read
             raise BadCredentials from None
         except Exception:  # whatever a garbled answer makes of MSAL
             raise Malformed from None
