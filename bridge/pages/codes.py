@@ -98,8 +98,8 @@ def code(use: Proving) -> ResponseReturnValue:
 def again(use: Proving) -> ResponseReturnValue:
     """POST: another code to the same number. Within a minute it is still the one before."""
     kept = use.kept()
-    if not kept:
-        return flask.redirect(href(use.first), 303)
+    if not kept or flask.request.method != "POST":
+        return flask.redirect(href(use.second if kept else use.first), 303)
     early = _left(kept) > 0
     try:
         _send(use, kept["mobile"])

@@ -17,6 +17,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from adapters.base import FreeBudget, Remote
+from adapters.errors import Unreachable
 from adapters.memory import Memory, Store
 from bridge import edge, keys, pages
 from bridge.parts import EXTENSION
@@ -75,6 +76,17 @@ class Post:
         self.sent.append((to, text))
 
 
+class Line(FreeBudget):
+    """The way to the CRM; `cut` it, and every call fails."""
+
+    cut = False
+
+    def take(self, lane: str) -> None:
+        """Raises Unreachable."""
+        if self.cut:
+            raise Unreachable
+
+
 class Worker(threading.Thread):
     """Claims and drains, until told to stop. `paused`: the CRM's lane rests, messages go out."""
 
@@ -108,10 +120,13 @@ class Stage:
         keys.make(directory / "keys")
         web = keys.Keys(directory / "keys" / "web", "web")
         private = keys.Keys(directory / "keys" / "worker", "worker")
-        redis = Redis(f"unix://{directory / 's'}")
+        self.redis = redis = Redis(f"unix://{directory / 's'}")
         mapping = loader.load(Path("mappings/memory.yaml"))
-        store, names, mac = Store(), Pseudonyms(web.one("index")), Mac(web["envelope"])
-        self.crm = Memory(mapping, _remote(store))
+        self.names = names = Pseudonyms(web.one("index"))
+        mac = Mac(web["envelope"])
+        self.line = Line()
+        remote = Remote({"store": Store()}, {}, cast(Any, None), self.line, "web")
+        self.crm = Memory(mapping, remote)
         self.post = Post()
         self.clients = Clients({})
         mailboxes = Mailboxes(redis, Sealer(web["recipients"]), mac, names, mapping)
@@ -129,7 +144,7 @@ class Stage:
             grants=Grants(redis, keyring, names, Mac(web["refresh"])),
             challenges=Challenges(redis, keyring, names),
             sessions=Sessions(redis, keyring, secure=False),
-            limits=Limits(redis, names, dict.fromkeys(WINDOWS, 100000)),
+            limits=self.limits(),
             clients=self.clients,
             passwords=Passwords(Keyring(web["credential"])),
             scenes=Scenes(web["link"], time.time),
@@ -151,6 +166,7 @@ class Stage:
         edge.install(app, 65536, {})
         app.register_blueprint(pages.blueprint(cast(Any, self.parts)))
         app.add_url_rule("/oauth/authorize", "authorize", self._authorize)
+        app.add_url_rule("/oauth/arrived", "arrived", lambda: "arrived")
         return app
 
     def _authorize(self) -> Any:
@@ -167,6 +183,14 @@ class Stage:
         answer.set_cookie(**sessions.cookie(session))
         return answer
 
+    def limits(self, **amounts: int) -> Limits:
+        """So many that none is met, but for `amounts`."""
+        return Limits(self.redis, self.names, dict.fromkeys(WINDOWS, 100000) | amounts)
+
+    def members(self) -> list[dict[str, Any]]:
+        """What the CRM holds of members."""
+        return [row.columns for row in self.crm.store.rows.get("member", {}).values()]
+
     def link(self, store: str = "SH001") -> str:
         """A store's registration link."""
         scenes: Scenes = self.parts.scenes
@@ -174,11 +198,11 @@ class Stage:
         trace = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
         return f"{self.url}/register?s={scenes.link_token(scene, trace)}"
 
-    def code(self, mobile: str, known: int = 0) -> str:
-        """The digits of the newest code to `mobile`, once more than `known` came."""
+    def code(self, mobile: str) -> str:
+        """The digits of the newest code to `mobile`, as soon as there is one."""
         for _ in range(250):
             texts = [text for to, text in self.post.sent if to == mobile]
-            if len(texts) > known:
+            if texts:
                 digits = "".join(c if c.isdigit() else " " for c in texts[-1]).split()
                 return next(each for each in digits if len(each) == 6)
             time.sleep(0.02)
@@ -198,10 +222,6 @@ def _settings() -> SimpleNamespace:
 def _client(url: str) -> Client:
     name: Mapping[str, str] = {"en": "Site"}
     return Client("site", name, public=True, redirect_uris=(f"{url}/oauth/arrived",))
-
-
-def _remote(store: Store) -> Remote:
-    return Remote({"store": store}, {}, cast(Any, None), FreeBudget(), "web")
 
 
 @contextmanager
