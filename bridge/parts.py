@@ -108,7 +108,7 @@ def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
     known = _clients(settings)
     tokens, queue = Redis(settings.redis.tokens_url), Redis(settings.redis.queue_url)
     keyring, names = Keyring(keys["keyring"]), Pseudonyms(keys.one("index"))
-    budget = SharedBudget(tokens, settings.crm.requests_per_second)
+    budget = SharedBudget(tokens, keys.role, settings.crm.requests_per_second)
     adapter = _adapter(settings, keys, mapping, tokens, budget)
     amounts = vars(settings.limits)
     return WebParts(
@@ -151,7 +151,7 @@ def worker_parts(environ: Mapping[str, str] = os.environ) -> DrainParts:
     settings, keys, mapping = foundation("worker", environ)
     log.setup(settings.log_level)
     tokens, queue = Redis(settings.redis.tokens_url), Redis(settings.redis.queue_url, timeout=10)
-    budget = SharedBudget(tokens, settings.crm.requests_per_second)
+    budget = SharedBudget(tokens, keys.role, settings.crm.requests_per_second)
     return DrainParts(
         queue=queue,
         adapter=_adapter(settings, keys, mapping, tokens, budget),
