@@ -70,9 +70,9 @@ def come_back(channel: Channel, session: Session | None, given: Return) -> str:
     if not expected or not hmac.compare_digest(expected.encode(), given.state.encode()):
         log.event("wechat.oauth", logging.WARNING, outcome="state-mismatch")
         return _back(session)
-    del session.data[STATE]
-    if not channel.sessions.save(session):
-        return FALLBACK
+    if channel.seen.first("used", "web-oauth-state", given.state) is not None:
+        log.event("wechat.oauth", logging.WARNING, outcome="repeated")
+        return _back(session)
     outcome, proof = _asked(channel, given.code)
     _keep(channel, session, outcome, proof)
     log.event("wechat.oauth", outcome=str(outcome))
@@ -93,11 +93,11 @@ def _asked(channel: Channel, code: str) -> tuple[Outcome, str | None]:
 
 
 def _keep(channel: Channel, session: Session, outcome: Outcome, proof: str | None) -> None:
-    """Into the session as it is now: a browser that opened the return twice at once may have
-    brought the proof meanwhile, and its second code is refused."""
+    """Into the session as it is now, after the time that WeChat took. An earlier proof stays."""
     current = channel.sessions.load(session.id)
-    if current is None or (proof is None and PROOF in current.data):
+    if current is None:
         return
+    current.data.pop(STATE, None)
     current.data[OUTCOME] = outcome
     if proof is not None:
         current.data[PROOF] = proof

@@ -1,5 +1,7 @@
 """Web OAuth inside WeChat: the browser proves its openid, and nobody can lend it another's."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -193,8 +195,28 @@ def test_a_replayed_code_proves_nothing(line: Line) -> None:
     assert line.lines("wechat.oauth-error")[0]["code"] == "40163"
 
 
+def test_a_return_that_is_opened_several_times_at_once_counts_once(line: Line) -> None:
+    """Some WeChat versions open a page twice: one of the requests asks WeChat, and its proof isn't
+    undone by the others."""
+    browser, session = line.browser()
+    openid = become(line, browser)
+    link = returned(browser, started(line, browser))
+    cookies = dict(browser.cookies)
+
+    def again(_: int) -> int:
+        return requests.get(link, cookies=cookies, allow_redirects=False, timeout=5).status_code
+
+    asked = line.asked("/sns/oauth2/access_token")
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(again, range(6))) == {302}
+
+    assert line.asked("/sns/oauth2/access_token") == asked + 1
+    data = line.data(session)
+    assert data == {BACK: "/register", OUTCOME: "proven", PROOF: f"{line.ready['appid']}:{openid}"}
+
+
 def test_a_failed_second_try_keeps_the_first_proof(line: Line) -> None:
-    """Some WeChat versions open the return twice; a later failure doesn't undo what was proven."""
+    """What was proven stays proven when a later try fails."""
     browser, session = line.browser()
     become(line, browser)
     go(browser, returned(browser, started(line, browser)))
@@ -204,6 +226,26 @@ def test_a_failed_second_try_keeps_the_first_proof(line: Line) -> None:
     go(browser, f"{line.url}/wechat/oauth/return?code=unknown&state={state}")
 
     assert line.data(session)[PROOF] == proof
+
+
+def test_what_the_page_wrote_meanwhile_is_kept(line: Line) -> None:
+    """While WeChat is asked, the page may save something: it isn't overwritten."""
+    browser, session = line.browser()
+    become(line, browser)
+    link = returned(browser, started(line, browser))
+    line.control("faults", {"kind": "slow", "seconds": 1, "match": {"path_prefix": "/sns"}})
+
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(go, browser, link)
+        time.sleep(0.5)
+        meanwhile = line.channel.sessions.load(session.id)
+        assert meanwhile is not None
+        meanwhile.data["mobile"] = "masked"
+        line.channel.sessions.save(meanwhile)
+        ended.result()
+
+    assert line.data(session)["mobile"] == "masked"
+    assert line.data(session)[OUTCOME] == "proven"
 
 
 def test_wechat_in_trouble_sends_the_browser_on(line: Line) -> None:
