@@ -106,10 +106,10 @@ def _code(messages: Iterable[Any]) -> str:
 
 
 def _sentence(t: Texts, name: str, code: str) -> str:
-    own = {"birth_date": "date", "email": "email"}.get(name)
+    own = {"birth_date": "error.date", "email": "error.email"}.get(name)
     if own and code != "blank":
-        return t(f"error.{own}")
-    key = f"error.{code}" if f"error.{code}" in t else "error.invalid"
+        return t(own)
+    key = f"error.{code}" if code in ("blank", "too_long") else "error.invalid"
     return t(key, label=t(f"field.{name}"))
 
 

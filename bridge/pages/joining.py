@@ -39,7 +39,7 @@ def add_to(pages: Blueprint) -> None:
     """The routes."""
     pages.add_url_rule("/register", "register", page(register), methods=BOTH)
     pages.add_url_rule("/register/code", "register_code", page(register_code), methods=BOTH)
-    pages.add_url_rule("/register/again", "register_again", page(register_again), methods=["POST"])
+    pages.add_url_rule("/register/again", "register_again", page(register_again), methods=BOTH)
     pages.add_url_rule("/register/details", "details", page(details), methods=BOTH)
     pages.add_url_rule("/register/pending", "pending", page(pending))
     pages.add_url_rule("/register/progress", "progress", page(progress))

@@ -28,11 +28,9 @@ def add_to(pages: Blueprint) -> None:
     pages.add_url_rule("/sign-in", "sign_in", page(sign_in), methods=BOTH)
     pages.add_url_rule("/sign-in/code", "sign_in_mobile", page(sign_in_mobile), methods=BOTH)
     pages.add_url_rule("/sign-in/code/verify", "sign_in_code", page(sign_in_code), methods=BOTH)
-    pages.add_url_rule(
-        "/sign-in/code/again", "sign_in_again", page(sign_in_again), methods=["POST"]
-    )
+    pages.add_url_rule("/sign-in/code/again", "sign_in_again", page(sign_in_again), methods=BOTH)
     pages.add_url_rule("/signed-in", "signed_in", page(signed_in))
-    pages.add_url_rule("/sign-out", "sign_out", page(sign_out), methods=["POST"])
+    pages.add_url_rule("/sign-out", "sign_out", page(sign_out), methods=BOTH)
     pages.add_url_rule("/signed-out", "signed_out", signed_out)
 
 
@@ -122,6 +120,8 @@ def sign_out() -> ResponseReturnValue:
     """End this browser's session and the grants that came from it (RFC 10017: a browser's tokens
     end with its session)."""
     session = visitor()
+    if flask.request.method != "POST":
+        return flask.redirect(href("signed_in"), 303)
     for grant in session.grants:
         current().grants.revoke_grant(grant)
     session.data = kept_language(session)

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from adapters.errors import CrmError
 from bridge import log
+from bridge.edge import problems
 from bridge.errors import KINDS, Problem, from_crm
 from bridge.pages.frame import finish, href, show, words
 from bridge.pages.texts import Texts
@@ -31,6 +32,14 @@ def add_to(pages: Blueprint) -> None:
     pages.register_error_handler(StoreDown, lambda _: respond(Problem("store-unavailable")))
     pages.register_error_handler(HTTPException, _http)
     pages.register_error_handler(Exception, _unforeseen)
+    pages.app_errorhandler(404)(_nowhere)
+
+
+def _nowhere(_: HTTPException) -> Response:
+    """A path that nobody serves: a page for a browser, a problem document for anything else."""
+    wanted = flask.request.accept_mimetypes.best_match(["application/problem+json", "text/html"])
+    problem = Problem("not-found")
+    return respond(problem) if wanted == "text/html" else problems.respond(problem)
 
 
 def error() -> Response:

@@ -1,4 +1,4 @@
-"""Each page, in both languages, on a phone inside WeChat, on the smallest phone and on a desktop."""
+"""Each page, in both languages, inside WeChat on two sizes of phone, and on a desktop."""
 
 from collections.abc import Callable
 

@@ -25,7 +25,7 @@ class Texts:
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 
-    def keys(self) -> set[str]:
+    def known(self) -> set[str]:
         """All keys, dotted."""
         return set(self._entries)
 
