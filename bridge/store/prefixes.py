@@ -36,7 +36,7 @@ PREFIXES: tuple[Prefix, ...] = (
     Prefix("sess:", "tokens", "string", 1800, "browser session of the pages", "web keyring"),
     Prefix("otp:", "tokens", "hash", 600, "code challenge: keyed hash, tries", "web keyring"),
     Prefix("ticket:", "tokens", "string", 660, "operation that a proof is bound to", "op id"),
-    Prefix("rl:", "tokens", "string", DAY, "rate limit counters, by keyed hash", "a number"),
+    Prefix("rl:", "tokens", "string", 2 * DAY, "rate limit counters, by keyed hash", "a number"),
     Prefix("crm:", "tokens", "string", 3600, "the CRM's token, sealed", "the role that got it"),
     Prefix("wx:", "tokens", "string", 7200, "WeChat's tokens, sealed", "web keyring"),
     Prefix("lock:", "tokens", "string", 30, "who is fetching a token", "a random number"),

@@ -1,0 +1,131 @@
+"""The clients' file: all mistakes at once, by place, and nothing quoted."""
+
+import hashlib
+
+import pytest
+import yaml
+
+from bridge.services.clients import ClientTrouble, is_redirect, load
+
+SECRET = "s" * 43
+HASH = "sha256:" + hashlib.sha256(SECRET.encode()).hexdigest()
+PORTAL = {
+    "client_id": "portal",
+    "name": {"en": "Portal"},
+    "type": "confidential",
+    "secret": HASH,
+    "redirect_uris": ["https://www.example.com/cb"],
+    "grant_types": ["authorization_code", "refresh_token"],
+    "scopes": ["openid", "member:read"],
+    "first_party": True,
+}
+
+
+@pytest.fixture
+def read(tmp_path):
+    def call(*entries):
+        path = tmp_path / "clients.yaml"
+        path.write_text(yaml.safe_dump({"clients": list(entries)}))
+        return load(path)
+
+    return call
+
+
+def test_a_client_is_read_as_written(read):
+    """A confidential client with its defaults."""
+    client = read(PORTAL).get("portal")
+    assert (client.public, client.sector, client.leeway, client.audience) == (
+        False,
+        "portal",
+        0,
+        None,
+    )
+    assert client.secret_holds(SECRET)
+    assert not client.secret_holds(SECRET + "x")
+    assert not client.secret_holds("")
+    assert read(PORTAL).get("other") is None
+    assert read(PORTAL).redirect_uris("other") == ()
+
+
+def test_a_public_client_has_no_secret_that_could_hold(read):
+    """Not even the empty one, or what stands for none."""
+    public = read({**PORTAL, "type": "public", "secret": ""}).get("portal")
+    assert not any(public.secret_holds(secret) for secret in ("", "-"))
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"secret": ""}, "clients.0.secret"),
+        ({"secret": SECRET}, "clients.0.secret"),
+        ({"type": "public"}, "clients.0.secret"),
+        ({"type": "public", "secret": "", "grant_types": ["client_credentials"]}, "grant_types"),
+        ({"redirect_uris": []}, "clients.0.redirect_uris"),
+        ({"redirect_uris": ["http://www.example.com/cb"]}, "clients.0.redirect_uris.0"),
+        ({"grant_types": ["refresh_token"], "redirect_uris": []}, "clients.0.grant_types"),
+        ({"grant_types": ["password"]}, "clients.0.grant_types.0"),
+        ({"grant_types": ["implicit"]}, "clients.0.grant_types.0"),
+        ({"scopes": ["admin"]}, "clients.0.scopes.0"),
+        ({"scopes": ["registrations:write"]}, "clients.0.scopes"),
+        ({"first_party": False}, "clients.0.first_party"),
+        ({"client_id": "a b"}, "clients.0.client_id"),
+        ({"leeway": 61}, "clients.0.leeway"),
+        ({"cors_origins": ["https://www.example.com/"]}, "clients.0.cors_origins.0"),
+        ({"cors_origins": ["*"]}, "clients.0.cors_origins.0"),
+        ({"whatever": 1}, "clients.0.whatever"),
+    ],
+)
+def test_each_mistake_is_named_by_its_place(read, change, place):
+    """Unknown keys, loose redirect URIs, wrong combinations: refused, and the secret not shown."""
+    with pytest.raises(ClientTrouble) as caught:
+        read({**PORTAL, **change})
+    assert any(place in problem for problem in caught.value.problems)
+    assert SECRET not in str(caught.value)
+
+
+def test_all_mistakes_come_at_once(read):
+    """One run tells everything that is wrong, in every client."""
+    with pytest.raises(ClientTrouble) as caught:
+        read({**PORTAL, "scopes": ["admin"], "type": "x"}, {**PORTAL, "leeway": -1})
+    assert len(caught.value.problems) == 3
+
+
+def test_an_id_is_given_once(read):
+    """Two clients of one id are a mistake."""
+    with pytest.raises(ClientTrouble):
+        read(PORTAL, PORTAL)
+
+
+@pytest.mark.parametrize("text", ["{", "clients: 3", "x: 1", "- a"])
+def test_a_file_that_is_none_is_trouble(tmp_path, text):
+    """Broken YAML and another shape are said in words."""
+    path = tmp_path / "clients.yaml"
+    path.write_text(text)
+    for place in (path, tmp_path / "missing.yaml"):
+        with pytest.raises(ClientTrouble):
+            load(place)
+
+
+@pytest.mark.parametrize(
+    ("uri", "good"),
+    [
+        ("https://www.example.com/cb", True),
+        ("https://www.example.com/cb?brand=1", True),
+        ("http://127.0.0.1:8080/cb", True),
+        ("http://[::1]/cb", True),
+        ("com.example.app:/cb", True),
+        ("http://www.example.com/cb", False),
+        ("https://www.example.com/cb#x", False),
+        ("https://*.example.com/cb", False),
+        ("https://user@www.example.com/cb", False),
+        ("https://", False),
+        ("javascript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("https://www.example.com:port/cb", False),
+        ("https://www.example.com/a b", False),
+        ("/cb", False),
+    ],
+)
+def test_only_safe_redirect_uris_can_be_registered(uri, good):
+    """https, loopback, or an app's own reversed domain (RFC 8252)."""
+    assert is_redirect(uri) is good
