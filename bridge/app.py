@@ -26,7 +26,7 @@ def create_app(parts: WebParts) -> Flask:
     edge.install(app, http.max_body, {c.client_id: c.cors_origins for c in parts.clients})
     document = api.install(app, parts)
     app.register_blueprint(oauth.blueprint(parts))
-    app.register_blueprint(pages.blueprint())
+    app.register_blueprint(pages.blueprint(parts))
     if parts.settings.wechat.enabled:
         _put_wechat(app, document, parts)
     return app

@@ -24,6 +24,7 @@ _CODES = (
     ("Unknown field", "unknown-field"),
     ("Longer than maximum", "too-long"),
     ("Shorter than minimum", "too-short"),
+    ("Length must be", "wrong-length"),
     ("Must be one of", "not-an-option"),
     ("Not a valid", "malformed"),
     ("Invalid input type", "malformed"),
@@ -96,11 +97,12 @@ def _walk(
     for key, below in messages.items():
         if key in schema.fields:
             yield from _into(schema.fields[key], below, f"{pointer}/{key}")
+        elif key == "_schema":
+            yield from _leaf(below, pointer)
         elif not pointer and key in readable:
             yield FieldError(f"/{key}", "read-only")
         else:
-            code = "invalid" if key == "_schema" else "unknown-field"
-            yield FieldError(pointer, code)
+            yield FieldError(pointer, "unknown-field")
 
 
 def _into(field: Field[Any], messages: Any, pointer: str) -> Iterator[FieldError]:

@@ -43,6 +43,7 @@ def change(call: Call) -> Response:
     """A merge patch (RFC 7396): absent stays, null empties."""
     if not call.form:
         raise Problem("validation", [FieldError("", "empty")])
+    members.plausible(call.form, call.parts.clock())
     accepted = writing.accept(
         call,
         "update",

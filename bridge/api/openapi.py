@@ -20,6 +20,7 @@ from bridge.api.bearer import Who, admit
 from bridge.api.call import Call
 from bridge.api.routes import Route
 from bridge.api.shapes import Shapes
+from bridge.store.limits import WINDOWS
 
 if TYPE_CHECKING:
     from bridge.parts import WebParts
@@ -75,14 +76,23 @@ def _view(parts: WebParts, made: Shapes, route: Route) -> Callable[..., Response
     """What Flask calls: let in, read the body, answer."""
     form = _shape(route.body, made) if route.body else None
     readable = made.readable_top if route.path == "/v1/me" else frozenset()
+    policy = ", ".join(_policy(parts, limit) for limit in route.limits)
 
     def view(**path: str) -> Response:
         caller = None if route.who is Who.ANYBODY else admit(parts, route.who, route.scopes)
         given = body.load(form, readable) if form else {}
-        return route.view(Call(parts, made, caller, given, path))
+        response = route.view(Call(parts, made, caller, given, path))
+        if policy:
+            response.headers["RateLimit-Policy"] = policy
+        return response
 
     view.__doc__ = route.summary
     return view
+
+
+def _policy(parts: WebParts, limit: str) -> str:
+    """draft-ietf-httpapi-ratelimit-headers-11: how many in how many seconds."""
+    return f'"{limit}";q={getattr(parts.settings.limits, limit)};w={WINDOWS[limit]}'
 
 
 def _shape(name: str, made: Shapes) -> Schema:

@@ -150,7 +150,7 @@ class _RegistrationBase(Strict):
         load_default=list,
         validate=validate.Length(max=2),
     )
-    password = fields.String(load_only=True, validate=validate.Length(min=8, max=256))
+    password = fields.String(load_only=True, validate=validate.Length(max=256))
     consents = fields.List(
         fields.Nested(ConsentForm), load_default=list, validate=validate.Length(max=50)
     )

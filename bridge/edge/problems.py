@@ -41,7 +41,10 @@ def respond(problem: Problem) -> Response:
         orjson.dumps(problem.document()), problem.kind.status, mimetype="application/problem+json"
     )
     if problem.retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
+        seconds = str(max(1, math.ceil(problem.retry_after)))
+        response.headers["Retry-After"] = seconds
+        if "limit" in problem.extensions:  # draft-ietf-httpapi-ratelimit-headers-11
+            response.headers["RateLimit"] = f'"{problem.extensions["limit"]}";r=0;t={seconds}'
     if problem.type in ("unauthenticated", "insufficient-scope"):
         response.headers["WWW-Authenticate"] = _challenge(problem)
     return response

@@ -10,14 +10,14 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from adapters.base import Found, Operation, Trace
 from adapters.errors import NotFound
 from bridge.errors import FieldError, Problem
 from bridge.seal import Pseudonyms
-from bridge.services import consents, passwords, proofs
+from bridge.services import consents, members, passwords, proofs
 from bridge.services.consents import Answer
 from bridge.services.identities import Reader
 from bridge.services.passwords import Passwords
@@ -112,9 +112,7 @@ def _checked(tools: Tools, form: Form) -> None:
     weak = passwords.weakness(form.password) if form.password is not None else None
     if weak:
         raise Problem("validation", [FieldError("/password", weak)])
-    today, day = datetime.fromtimestamp(tools.clock(), UTC).date(), form.profile.get("birth_date")
-    if day is not None and not date(1900, 1, 1) <= day <= today:
-        raise Problem("validation", [FieldError("/birth_date", "out-of-range")])
+    members.plausible(form.profile, tools.clock())
 
 
 def _operation(tools: Tools, proven: Sequence[Proof], visit: Visit) -> str:

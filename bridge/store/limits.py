@@ -51,7 +51,7 @@ class Limits:
 
     def hit(self, purpose: str, *parts: str) -> None:
         """Count one try of `purpose` by what `parts` name. Raises Problem("too-many") with the
-        seconds to wait, StoreDown."""
+        seconds to wait and the limit's name, StoreDown."""
         item, name = self._items[purpose], self._names.of("limits." + purpose, *parts)
         try:
             if self._limiter.hit(item, name):
@@ -60,7 +60,8 @@ class Limits:
         except redis.RedisError:
             raise StoreDown from None
         seconds = int(window.reset_time - time.time()) + 1
-        raise Problem("too-many", retry_after=max(1, min(seconds, WINDOWS[purpose])))
+        wait = max(1, min(seconds, WINDOWS[purpose]))
+        raise Problem("too-many", retry_after=wait, extensions={"limit": purpose})
 
 
 def network(address: str) -> str:
