@@ -26,7 +26,7 @@ ADDRESS = {
     "mail": re.compile(r"[^@\s]+@[^@\s]+"),
 }
 NEEDED = {"sms": ("to", "text"), "mail": ("to", "subject", "text")}
-OPTIONAL = ("params",)
+OPTIONAL = ("params", "id")
 
 Message = dict[str, Any]
 
@@ -40,10 +40,14 @@ class Outbox:
         self._messages: collections.deque[Message] = collections.deque(maxlen=KEPT)
 
     def add(self, channel: str, document: Message) -> Message:
-        """Keep one message and wake who waits for it."""
+        """Keep one message and wake who waits for it. One that comes again under the id that the
+        sender gave it is kept once: gateways call that an idempotency key."""
         message = {"id": secrets.token_hex(8), "channel": channel, **document}
         message["received_at"] = self._clock.now()
         with self._arrived:
+            for known in self._messages:
+                if known["id"] == message["id"]:
+                    return known
             self._messages.appendleft(message)
             self._arrived.notify_all()
         return message
@@ -126,6 +130,8 @@ def _problem(channel: str, document: Any) -> str | None:
         return f"the fields are {', '.join((*needed, *OPTIONAL))}"
     if not all(isinstance(document.get(n), str) and document[n] for n in needed):
         return f"needed: {', '.join(needed)}"
+    if not (isinstance(document.get("id", "x"), str) and document.get("id", "x")):
+        return "id is text"
     if not isinstance(document.get("params", {}), dict):
         return "params is an object"
     if "\n" in document.get("subject", ""):
