@@ -78,9 +78,14 @@ def test_no_cookie_is_kept(server) -> None:
         ours.get(f"{API_HOST}/x")
 
     assert [cookie for _, cookie, _ in seen] == [None, None]
+    assert len(ours.cookies) == 0
 
 
-def test_no_other_host_can_be_called() -> None:
+def test_no_other_host_can_be_called(server) -> None:
     """The session knows WeChat's API host and nothing else."""
+    base, seen = server
+
     with pytest.raises(WechatError):
-        session("http://127.0.0.1:1").get("https://evil.example/")
+        session(base).get(base)
+
+    assert seen == []
