@@ -1,16 +1,10 @@
 """The member API under /v1, its document, and health. Not for: OAuth, pages, or any CRM."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from flask import Flask
 
 from bridge.api import docs, shapes
 from bridge.api.openapi import Document, blueprint
-
-if TYPE_CHECKING:
-    from bridge.parts import WebParts
+from bridge.parts import WebParts
 
 
 def install(app: Flask, parts: WebParts) -> Document:

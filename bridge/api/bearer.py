@@ -4,18 +4,13 @@ Not for: making or ending tokens (`bridge/store/grants.py`). An unknown, expired
 is 401 and says no more; a good one of the wrong sort, or without the scope, is 403.
 """
 
-from __future__ import annotations
-
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import flask
 
 from bridge.errors import Problem
+from bridge.parts import WebParts
 from bridge.store.grants import Caller
-
-if TYPE_CHECKING:
-    from bridge.parts import WebParts
 
 
 class Who(Enum):

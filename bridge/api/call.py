@@ -1,20 +1,16 @@
 """One call of one route, as its view gets it; and its query string. Not for: answers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 
 from bridge.api.shapes import Shapes
 from bridge.errors import FieldError, Problem
+from bridge.parts import WebParts
 from bridge.services import operations
 from bridge.store.grants import Caller
-
-if TYPE_CHECKING:
-    from bridge.parts import WebParts
 
 
 @dataclass(frozen=True)

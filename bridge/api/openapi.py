@@ -4,11 +4,9 @@ Not for: the readable page (`docs.py`). What goes wrong is documented as Problem
 flask-smorest's own shape; bodies are read by `body.py`, not by webargs.
 """
 
-from __future__ import annotations
-
 import http
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask, Response
@@ -20,10 +18,8 @@ from bridge.api.bearer import Who, admit
 from bridge.api.call import Call
 from bridge.api.routes import Route
 from bridge.api.shapes import Shapes
+from bridge.parts import WebParts
 from bridge.store.limits import WINDOWS
-
-if TYPE_CHECKING:
-    from bridge.parts import WebParts
 
 PROBLEM = "application/problem+json"
 _SCHEME = "bearer"
