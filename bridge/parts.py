@@ -6,7 +6,7 @@ configuration. A web process gets `get` and `find` of the CRM and no other verb.
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ from adapters.capabilities import Capabilities
 from bridge import log
 from bridge.budget import SharedBudget
 from bridge.keys import Keys, KeyTrouble, Role
-from bridge.notify import Notifier
+from bridge.notify import Gateway, HttpGateway, Notifier, SmtpGateway
 from bridge.seal import Keyring, Mac, Opener, Pseudonyms, Sealer, Siv
 from bridge.services import clients
 from bridge.services.clients import Clients, ClientTrouble
@@ -158,11 +158,23 @@ def worker_parts(environ: Mapping[str, str] = os.environ) -> DrainParts:
         mapping=mapping,
         opener=Opener(keys["private"]),
         mac=Mac(keys["envelope"]),
-        notifier=Notifier(settings.notify),
+        notifier=Notifier(dict(_gateways(settings.notify))),
         check_value=shared_check(keys),
         replicas=settings.redis.queue_replicas,
         call_seconds=settings.crm.worker_timeout + settings.crm.connect_timeout,
     )
+
+
+def _gateways(notify: Any) -> Iterator[tuple[str, Gateway]]:
+    for channel in ("sms", "mail"):
+        of = getattr(notify, channel)
+        if of.kind == "http":
+            yield channel, HttpGateway(url=of.url, channel=channel, token=of.token)
+        elif of.kind == "smtp":
+            yield (
+                channel,
+                SmtpGateway(of.host, of.port, of.sender, of.user, of.password, of.starttls),
+            )
 
 
 def foundation(

@@ -45,10 +45,11 @@ SCOPES: Mapping[str, str] = {
     "consents:read": "GET /v1/me/consents",
     "consents:write": "PUT /v1/me/consents",
     "registrations:write": "POST /v1/otp and /v1/registrations",
+    "qr:write": "POST /v1/qr-codes",
 }
 """Every scope, and what it opens."""
 
-CLIENT_ONLY = frozenset(["registrations:write"])
+CLIENT_ONLY = frozenset(["registrations:write", "qr:write"])
 """Scopes of a client's own, for which no member is asked."""
 
 
