@@ -25,6 +25,11 @@ class Channel:
     sessions: Sessions
     clock: Callable[[], float]
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for an EncodingAESKey that isn't one: at start, not at a push."""
+        if not self.aes_keys:
+            raise ValueError("wechat.aes_key is missing")
+
     @property
     def aes_keys(self) -> tuple[bytes, ...]:
         """The current key and, while it is configured, the one before the last rotation."""

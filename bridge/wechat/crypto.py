@@ -49,7 +49,10 @@ def check(signature: str, *parts: str) -> None:
 
 def key_of(encoding_aes_key: str) -> bytes:
     """The 32 bytes behind an EncodingAESKey of 43 characters. Raises ValueError."""
-    key = base64.b64decode(encoding_aes_key + "=")
+    try:
+        key = base64.b64decode(encoding_aes_key + "=", validate=True)
+    except binascii.Error:
+        key = b""
     if len(key) != 32:
         raise ValueError("an EncodingAESKey is 43 characters of base64")
     return key

@@ -62,9 +62,12 @@ def test_a_follower_is_read_and_written_to(line: Line, gateway: Gateway) -> None
 
 
 def test_eight_threads_fetch_one_token(line: Line, gateway: Gateway) -> None:
-    """Cold and at once: one call to stable_token for all, and none for those who come later."""
+    """Cold and at once, each with a gateway of its own as in eight processes: one call to
+    stable_token for all, and none for those who come later."""
+    cache = gateway._token._cache
+    each = [Gateway(line.account, cache) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: gateway.create_qr(f"s{n}", 60), range(8)))
+        list(pool.map(lambda n: each[n].create_qr(f"s{n}", 60), range(8)))
 
     assert (line.asked(TOKEN), line.asked(API)) == (1, 8)
     gateway.create_qr("later", 60)

@@ -8,6 +8,7 @@ from wechatpy.crypto import WeChatCrypto
 
 from bridge.errors import Problem
 from bridge.wechat import callbacks, crypto
+from bridge.wechat.channel import Channel
 from bridge.wechat.crypto import Forged
 
 # The worked examples of "Message push" (developers.weixin.qq.com, message-push.html).
@@ -163,3 +164,14 @@ def test_a_signature_outside_ascii_is_refused_calmly() -> None:
     """A signature with any characters at all is Forged, not an error of the comparison."""
     with pytest.raises(Forged):
         crypto.check("é" * 40, TOKEN, "1", "2")
+
+
+@pytest.mark.parametrize("keys", [("", ""), ("A" * 42, ""), ("!" * 43, ""), (KEY, "A" * 42)])
+def test_a_key_that_is_none_is_seen_at_start(keys) -> None:
+    """A channel isn't made with an EncodingAESKey that couldn't open anything, and doesn't say
+    which it was."""
+    account = SimpleNamespace(aes_key=keys[0], previous_aes_key=keys[1])
+    with pytest.raises(ValueError, match=r"aes_key|EncodingAESKey") as caught:
+        Channel(account, "", None, None, None, None, None, None)  # type: ignore[arg-type]
+
+    assert "AAAA" not in str(caught.value)

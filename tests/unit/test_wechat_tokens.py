@@ -98,8 +98,8 @@ def test_only_the_token_that_failed_is_replaced() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{}, [], None, {"access_token": "", "expires_in": 7200}, {"access_token": 1, "expires_in": 7200},
-     {"access_token": "t", "expires_in": "soon"}, {"errcode": 40125, "errmsg": "secret SECRET"}],
+    [{}, [], None, {"access_token": "", "expires_in": 7200},
+     {"access_token": 1, "expires_in": 7200}, {"access_token": "t", "expires_in": "soon"}, {"errcode": 40125, "errmsg": "secret SECRET"}],
 )  # fmt: skip
 def test_a_strange_answer_is_an_error_without_text(body) -> None:
     """Whatever the platform says instead of a token, nothing is kept and nothing is quoted."""
