@@ -75,9 +75,6 @@ def _logout(parts: Needs, server: Server) -> Response:
         answer = jsonify({"signed_out": True})
     if answer.status_code == 302:
         answer.status_code = 303
-    answer.delete_cookie(
-        parts.sessions.cookie_name, path="/", secure=parts.settings.http.secure_cookies
-    )
     return answer
 
 
