@@ -96,11 +96,18 @@ def test_only_the_token_that_failed_is_replaced() -> None:
     assert token.instead_of("newer") == "t1"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [{}, [], None, {"access_token": "", "expires_in": 7200},
-     {"access_token": 1, "expires_in": 7200}, {"access_token": "t", "expires_in": "soon"}, {"errcode": 40125, "errmsg": "secret SECRET"}],
-)  # fmt: skip
+STRANGE = [
+    {},
+    [],
+    None,
+    {"access_token": "", "expires_in": 7200},
+    {"access_token": 1, "expires_in": 7200},
+    {"access_token": "t", "expires_in": "soon"},
+    {"errcode": 40125, "errmsg": "secret SECRET"},
+]
+
+
+@pytest.mark.parametrize("body", STRANGE)
 def test_a_strange_answer_is_an_error_without_text(body) -> None:
     """Whatever the platform says instead of a token, nothing is kept and nothing is quoted."""
     token, cache, _ = made(body)
