@@ -46,8 +46,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _walk(line: Line, once: bool, state: Path | None) -> int:
     journey = Journey(line)
     held = _steps(journey) and _scan(journey)
-    if held and not once:
-        journey.sign_in()
     if state:
         state.write_text(json.dumps(_state(journey), indent=2, ensure_ascii=False) + "\n")
         click.echo(f"What a client needs to go on is in {state}")
