@@ -147,8 +147,7 @@ def _switch(code: str) -> str:
 
 def _forms() -> Iterable[str]:
     yield "'self'"
-    client = current().clients.get(waiting_parameters().get("client_id"))
-    for uri in client.redirect_uris if client else ():
+    for uri in current().clients.redirect_uris(waiting_parameters().get("client_id", "")):
         parts = urlsplit(uri)
         web = parts.scheme in ("http", "https")
         yield f"{parts.scheme}://{parts.netloc}" if web else f"{parts.scheme}:"

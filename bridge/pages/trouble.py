@@ -43,9 +43,13 @@ def _nowhere(_: HTTPException) -> Response:
 
 
 def error() -> Response:
-    """`/error?type=…`: a problem of ours by its type; anything else is a request that can't be
-    read."""
+    """`/error?type=…`: a problem of ours by its type, or `sign-in-over` for an authorize request
+    that no longer waits; anything else is a request that can't be read."""
     name = flask.request.args.get("type", "")
+    if name == "sign-in-over":
+        t = words()
+        title, lead = t("problem.sign_in_over.title"), t("problem.sign_in_over.lead")
+        return finish(show("message.html", 400, title=title, lines=[lead], links=[]))
     return respond(Problem(name if name in KINDS else "invalid-request"))
 
 

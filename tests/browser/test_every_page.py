@@ -71,7 +71,7 @@ def test_each_other_page_is_right(
     """Signing in, with its mistakes, and what is said when something is wrong."""
     page = tab(device, lang, color_scheme=scheme).page
     paths = ["/sign-in", "/sign-in/code", "/signed-out", "/error", "/register?s=forged"]
-    for path in [*paths, "/error?type=too-many", "/error?type=crm-unavailable", "/no-such-page"]:
+    for path in [*paths, "/error?type=too-many", "/error?type=sign-in-over", "/no-such-page"]:
         page.goto(site.url + path)
         _good(page, lang)
     page.goto(site.url + "/sign-in")
