@@ -66,9 +66,10 @@ class SharedBudget:
         now = self._clock()
         if now < self._paused_until:
             raise Throttled(retry_after=self._paused_until - now)
-        self._pass_breaker(now)
+        self._refuse_while_open(now)
         if self._per_slice:
             self._pace()
+        self._pass_breaker(self._clock())  # last: a probe that isn't made would never end
 
     def throttled(self, retry_after: float) -> None:
         """The CRM answered 429: every process of the role pauses."""
@@ -106,13 +107,14 @@ class SharedBudget:
         failed = sum(1 for _, ok in self._calls if not ok)
         return len(self._calls) >= _ENOUGH and failed >= _SHARE * len(self._calls)
 
+    def _refuse_while_open(self, now: float) -> None:
+        if now < self._open_until or self._probing:
+            raise Unreachable
+
     def _pass_breaker(self, now: float) -> None:
         with self._lock:
-            if not self._open_until:
-                return
-            if now < self._open_until or self._probing:
-                raise Unreachable
-            self._probing = True  # half open: this one call tries
+            self._refuse_while_open(now)
+            self._probing = bool(self._open_until)  # half open: this one call tries
 
     def _look(self) -> None:
         now = self._clock()

@@ -8,6 +8,7 @@ gateway that has seen it does nothing. Not for: what is said, or when (`bridge/s
 import smtplib
 import ssl
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Protocol
@@ -43,9 +44,10 @@ class Gateway(Protocol):
 
 
 class HttpGateway:
-    """`channel`: `sms` or `mail`. `ca_file`: a CA of its own, or None for the system's."""
+    """`url`: its base. `channel`: `sms` or `mail`. `ca_file`: a CA of its own, or None for the
+    system's."""
 
-    def __init__(self, channel: str, url: str, token: str, ca_file: str | None = None) -> None:
+    def __init__(self, url: str, channel: str, token: str, ca_file: str | None = None) -> None:
         self._mail = channel == "mail"
         self._url = f"{url.rstrip('/')}/{channel}"
         self._session = requests.Session()
@@ -99,12 +101,7 @@ class SmtpGateway:
         """Raises NotifyError."""
         message = self._message(to, text, subject, key)
         try:
-            with smtplib.SMTP(*self._place, timeout=_READ) as smtp:
-                if self._tls:
-                    smtp.starttls(context=self._tls)
-                if self._credential:
-                    smtp.login(*self._credential)
-                smtp.send_message(message)
+            self._exchange(message)
         except (smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError, ssl.SSLError):
             raise GatewayMisconfigured from None
         except smtplib.SMTPRecipientsRefused as error:
@@ -113,6 +110,19 @@ class SmtpGateway:
             raise _of_codes([error.smtp_code]) from None
         except (smtplib.SMTPException, OSError):
             raise GatewayUnavailable from None
+
+    def _exchange(self, message: EmailMessage) -> None:
+        smtp = smtplib.SMTP(*self._place, timeout=_READ)
+        try:
+            if self._tls:
+                smtp.starttls(context=self._tls)
+            if self._credential:
+                smtp.login(*self._credential)
+            smtp.send_message(message)
+            with suppress(smtplib.SMTPException, OSError):  # it is sent: a bad goodbye is no matter
+                smtp.quit()
+        finally:
+            smtp.close()
 
     def _message(self, to: str, text: str, subject: str, key: str) -> EmailMessage:
         message = EmailMessage()

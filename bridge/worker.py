@@ -101,7 +101,14 @@ def serve(make: MakeParts, lane: str, parent: int = 0) -> None:
         signal.signal(number, signal.SIG_DFL)
     if parent:
         _end_with(parent)
-    parts = make()
+    try:
+        _serve(make(), lane)
+    except Exception as error:  # the supervisor starts another; a traceback could say anything
+        log.failure("worker.failed", error, lane=lane)
+        sys.exit(1)
+
+
+def _serve(parts: DrainParts, lane: str) -> None:
     claimer = Claimer(parts.queue, lane)
     worker = _worker(parts, lane)
     jobs.install(parts, claimer.wake, lambda: worker.stopping)

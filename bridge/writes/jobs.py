@@ -78,11 +78,27 @@ class WakeUp(Job):
         )
 
 
+class Wakes(Queue):
+    """A lane's queue, which survives an id that isn't text."""
+
+    job_class = WakeUp
+
+    @classmethod
+    def lmove(cls, connection: redis.Redis, queue_key: str, timeout: int | None) -> Any:
+        """RQ would end the worker, and every one after it. Such an id names no job."""
+        found = super().lmove(connection, queue_key, timeout)
+        if found is None or found[1].isascii():
+            return found
+        connection.lrem(f"{queue_key}:intermediate", 0, found[1])
+        return queue_key, b"none"
+
+
 class Worker(SimpleWorker):
     """RQ's worker without its chatter: heartbeats at most once a second, no commands from Redis,
     no suspension, and errors by their code only."""
 
     job_class = WakeUp
+    queue_class = Wakes
     log_result_lifespan = False
     _beaten = 0.0
 
@@ -123,9 +139,7 @@ def connection(queue: Redis) -> redis.Redis:
 
 def queue_of(lane: str, rq_connection: redis.Redis) -> Queue:
     """The lane's queue."""
-    return Queue(
-        QUEUES[lane], connection=rq_connection, job_class=WakeUp, serializer=JSONSerializer
-    )
+    return Wakes(QUEUES[lane], connection=rq_connection, serializer=JSONSerializer)
 
 
 def wake(queue: Queue, turns: Iterable[tuple[str, int]]) -> None:

@@ -40,7 +40,7 @@ def carried(world: World, member: str) -> tuple[str, ...]:
 
 
 def test_an_edit_reaches_the_crm_with_its_short_id(world: World) -> None:
-    """An accepted edit is in the CRM after a turn, its short id with it, and the outcome says so."""
+    """An accepted edit is in the CRM after a turn, its short id with it; the outcome says so."""
     member = world.member()
     write = world.edit(member, {"given_name": "Mei", "ext": {"favourite_model": "X1"}})
     assert world.accept(write, member).fresh
@@ -233,11 +233,11 @@ def test_one_bad_edit_does_not_take_its_neighbours_with_it(world: World) -> None
     """Where merged edits are refused, each is tried alone, and only the bad one is refused."""
     member = world.member()
     good, bad, last = (world.edit(member, {"given_name": name}) for name in ("A", "B", "C"))
-    world.crm.fault("update", "before", "Invalid")
     for write in (good, bad, last):
         world.accept(write, member)
-    world.crm.fault("update", "after", "")
-    world.crm.fault("update", "before", "Invalid", times=2)
+    world.crm.fault("update", "before", "Invalid")  # all three
+    world.crm.fault("update", "after", "")  # the first alone: fine
+    world.crm.fault("update", "before", "Invalid", times=2)  # the other two, the second alone
     world.work()
     codes = [o.code for w in (good, bad, last) if (o := world.outcome(w))]
     assert codes == ["applied", "refused", "applied"]
@@ -533,9 +533,7 @@ def test_a_paused_crm_makes_nobody_wait(world: World) -> None:
 
 
 @pytest.mark.parametrize("error", ["BadCredentials", "BadMapping"])
-def test_a_misconfigured_crm_stops_claim_and_makes_no_dead_letter(
-    world: World, error: str
-) -> None:
+def test_a_misconfigured_crm_stops_claim_and_makes_no_dead_letter(world: World, error: str) -> None:
     """What an operator must mend holds writes back; none is refused or put aside for it."""
     member = world.member()
     world.crm.fault("update", "before", error)

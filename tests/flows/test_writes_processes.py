@@ -268,13 +268,17 @@ def test_wrong_settings_are_all_named_and_nothing_starts(
 
 def test_what_was_acknowledged_outlives_the_redis_server(world: World) -> None:
     """kill -9 of the queue's server: the accepted write is applied after its restart."""
-    member = world.member()
+    member, other = world.member(), world.member()
+    world.start()
+    first = world.edit(other, {"given_name": "Lin"})
+    world.accept(first, other)
+    eventually(lambda: applied(world, first))
     write = world.edit(member, {"given_name": "Mei"})
+    world.crm.fault("get", "before", "Unreachable")
     world.accept(write, member)
     server = world.servers.servers["queue"]
-    world.start_lane()
     os.kill(server.child.pid, signal.SIGKILL)
     server.child.process.wait()
     server.restart()
     eventually(lambda: applied(world, write), 20)
-    assert len(world.crm.effects()) == 1
+    assert len(world.crm.effects()) == 2

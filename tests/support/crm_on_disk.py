@@ -13,8 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from adapters import errors
-from adapters.base import Adapter, Criterion, Description, Found, FreeBudget, Operation, Page
-from adapters.base import Record, Remote, TokenCache, Trace
+from adapters.base import (
+    Adapter,
+    Criterion,
+    Description,
+    Found,
+    FreeBudget,
+    Operation,
+    Page,
+    Record,
+    Remote,
+    TokenCache,
+    Trace,
+)
 from adapters.memory import Memory, Store
 from mappings.loader import Mapping
 
@@ -72,7 +83,9 @@ class CrmOnDisk(Adapter):
 
     # -- the contract --
 
-    def get(self, kind: str, id: str, fields: Iterable[str], *, trace: Trace | None = None) -> Found:
+    def get(
+        self, kind: str, id: str, fields: Iterable[str], *, trace: Trace | None = None
+    ) -> Found:
         return self._call("get", kind, id, lambda m: m.get(kind, id, fields))
 
     def find(
@@ -217,5 +230,3 @@ def _error(fault: dict[str, Any]) -> errors.CrmError:
         return errors.Throttled(retry_after=fault.get("retry_after", 1.0))
     error: errors.CrmError = kind()
     return error
-
-
