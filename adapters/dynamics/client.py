@@ -96,10 +96,16 @@ class Client:
         ok = False
         try:
             answer = transport.send(call.method, self._root + call.target, headers, call.body, end)
-            ok = answer.status < 500
+            ok = answer.status < 500 and _speaks_odata(answer)
         finally:
             self._budget.done(ok, time.monotonic() - began)
         return answer
+
+
+def _speaks_odata(answer: Answer) -> bool:
+    """Is it an answer of the Web API's, by its type? A proxy's page is as bad as none."""
+    content_type = answer.headers.get("content-type", "").lower()
+    return not answer.body or content_type.startswith(("application/json", "multipart/mixed"))
 
 
 def names_of(trace: Trace | None) -> dict[str, str]:

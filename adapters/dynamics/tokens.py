@@ -70,7 +70,8 @@ class Tokens:
             for _ in range(_TRIES):
                 if found := self._shared(refused):
                     return found
-                with self._cache.single_flight(self._name, left(end, _FLIGHT)) as first:
+                seconds = max(left(end, _FLIGHT), 0.1)
+                with self._cache.single_flight(self._name, seconds) as first:
                     if found := self._shared(refused):
                         return found
                     if first:

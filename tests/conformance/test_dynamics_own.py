@@ -223,6 +223,8 @@ def test_slow_authority(world):
         crm.ping()
     assert type(caught.value).__name__ == "TimedOut"
     assert time.monotonic() - began < 1.5
+    while world.token_calls() < 1:
+        time.sleep(0.05)  # so that it doesn't count in the next test
 
 
 def test_staff_merge_is_seen(world):
