@@ -1,0 +1,225 @@
+"""The member API over HTTP, on the whole line: Redis, worker, web server, Dataverse sandbox."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from bridge.cli.journey import Journey, Member, bearer
+from bridge.cli.line import Line
+
+CONSENTS = [{"purpose": "membership", "granted": True, "text_version": "2026-11"}]
+SCOPE = "registrations:write"
+NUMBERS = iter(range(13900000001, 13900000999))
+
+
+@pytest.fixture(scope="module")
+def line() -> Iterator[Line]:
+    """Everything, started once for this file; many codes are asked for."""
+    with Line(overrides={"BRIDGE_LIMITS__CODES_PER_NETWORK": "10000"}) as started:
+        yield started
+
+
+@pytest.fixture
+def someone(line: Line) -> Iterator["Someone"]:
+    """A person with a number of their own. What a test did to the CRM is undone."""
+    person = Someone(line)
+    yield person
+    person.crm("faults", {"clear": True})
+
+
+class Someone(Journey):
+    """A person who becomes a member through a client's back end."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(line, Member(mobile=f"+86{next(NUMBERS)}"))
+        self.phone.get(f"{line.url}/healthz")  # `sign_in` looks at the phone's last page
+        self.backend = bearer(self.client_token("store-backend", SCOPE))
+
+    def api(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        """As the member, once signed in."""
+        headers = self.authorized() | kwargs.pop("headers", {})
+        return self.http.request(method, self.line.url + path, headers=headers, **kwargs)
+
+    def as_backend(self, path: str, body: dict[str, Any], **headers: str) -> requests.Response:
+        """As the client's back end."""
+        url = self.line.url + path
+        return self.http.post(url, json=body, headers=self.backend | headers, timeout=20)
+
+    def proof(self) -> str:
+        """By a code that came to their number."""
+        sent, ask = time.time(), {"channel": "sms", "address": self.member.mobile}
+        made = self.as_backend("/v1/otp", ask | {"purpose": "registration"}).json()
+        code = self.code(self.member.mobile, sent)
+        path = f"/v1/otp/{made['challenge_id']}/verify"
+        return str(self.as_backend(path, {"code": code}).json()["proof"])
+
+    def form(self, **more: Any) -> dict[str, Any]:
+        """A registration."""
+        names = {name: getattr(self.member, name) for name in ("given_name", "password")}
+        return {"proof": self.proof(), "consents": CONSENTS, **names, **more}
+
+    def join(self) -> "Someone":
+        """Becomes a member and signs in."""
+        assert self.as_backend("/v1/registrations", self.form()).status_code == 201
+        self.sign_in()
+        return self
+
+    def crm(self, what: str, body: dict[str, Any]) -> None:
+        """Tell the Dataverse sandbox."""
+        crm = self.line.sandbox["dynamics"]
+        url = f"{crm['url']}/_sandbox/{what}"
+        if body.pop("clear", False):
+            self.http.delete(url, verify=crm["ca_file"]).raise_for_status()
+        else:
+            self.http.post(url, json=body, verify=crm["ca_file"]).raise_for_status()
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Of the CRM."""
+        return list(self.crm_rows()[table])
+
+    def contacts(self) -> list[dict[str, Any]]:
+        """Those with this number."""
+        return [row for row in self.rows("contacts") if row["mobilephone"] == self.member.mobile]
+
+
+def test_a_member_from_registration_to_erasure(someone: Someone) -> None:
+    """Registered by a back end, signed in by the page, read, changed, and erased for good."""
+    person = someone.join()
+    me = person.api("GET", "/v1/me?fields=given_name,mobile")
+    assert me.json() == {"given_name": person.member.given_name, "mobile": person.member.mobile}
+    headers = {"If-Match": me.headers["ETag"]}
+    changed = person.api("PATCH", "/v1/me", json={"given_name": "An"}, headers=headers)
+    assert changed.status_code == 204
+    again = person.api("GET", "/v1/me", headers={"If-None-Match": changed.headers["ETag"]})
+    assert again.status_code == 304
+    late = person.api("PATCH", "/v1/me", json={"given_name": "Bo"}, headers=headers)
+    assert late.status_code == 412
+    (contact,) = person.contacts()
+    assert contact["firstname"] == "An"
+    assert person.api("DELETE", "/v1/me").status_code == 204
+    assert person.contacts() == []
+    assert person.api("GET", "/v1/me").status_code == 401
+    values = {row["cb_value"] for row in person.rows("cb_identities")}
+    assert person.member.mobile not in values
+
+
+def test_sparse_fields_are_the_crms_select(someone: Someone) -> None:
+    """What isn't asked for isn't even asked of the CRM."""
+    person = someone.join()
+    person.api("GET", "/v1/me?fields=given_name")
+    query = person.crm_requests()[-1]
+    assert "firstname" in str(query)
+    assert "emailaddress1" not in str(query)
+
+
+def test_consents_are_rows_in_the_crm(someone: Someone) -> None:
+    """An answer adds a row; the newest counts; the history stays."""
+    person = someone.join()
+    for granted in (True, False):
+        answer = {"purpose": "marketing", "granted": granted, "text_version": "2026-11"}
+        done = person.api("PUT", "/v1/me/consents", json={"consents": [answer]})
+        assert done.status_code == 200
+        time.sleep(1.1)  # rows of one second can't be told apart, and then the withdrawal counts
+    shown = person.api("GET", "/v1/me/consents").json()["consents"]
+    assert {each["purpose"]: each["granted"] for each in shown} == {
+        "membership": True,
+        "marketing": False,
+    }
+    (contact,) = person.contacts()
+    mine = [row for row in person.rows("cb_consents") if contact["contactid"] in row.values()]
+    assert len(mine) == 3
+
+
+def test_ten_devices_make_one_member(someone: Someone) -> None:
+    """The same registration ten times at once, and a second proof after: one contact."""
+    form = someone.form()
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: someone.as_backend("/v1/registrations", form), range(10)))
+    assert {answer.status_code for answer in answers} <= {201, 202}
+    assert len({a.json().get("operation") or a.json()["id"] for a in answers}) == 1
+    assert len(someone.contacts()) == 1
+
+
+def test_a_write_waits_for_a_crm_that_is_down(someone: Someone) -> None:
+    """202 while the CRM answers nothing; the member reads it by `after=` once it is done, once."""
+    person = someone.join()
+    person.crm("faults", {"kind": "cut_before", "match": {"method": "PATCH"}, "times": 2})
+    answer = person.api(
+        "PATCH", "/v1/me", json={"given_name": "An"}, headers={"Prefer": "respond-async"}
+    )
+    assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "respond-async")
+    op = answer.json()["id"]
+    for _ in range(6):
+        read = person.api("GET", f"/v1/me?after={op}")
+        if read.status_code != 503:
+            break
+    assert read.json()["given_name"] == "An"
+    shown = person.api("GET", answer.headers["Location"]).json()
+    assert (shown["status"], shown["etag"]) == ("applied", read.headers["ETag"])
+    (contact,) = person.contacts()
+    assert contact["cb_lastoperations"].split().count(op[:10]) == 1
+
+
+def test_a_lost_reply_is_one_change(someone: Someone) -> None:
+    """The CRM commits and the answer is lost: the write is told as applied, and was done once."""
+    person = someone.join()
+    (before,) = person.contacts()
+    person.crm("faults", {"kind": "cut_after", "match": {"method": "PATCH"}, "times": 1})
+    answer = person.api("PATCH", "/v1/me", json={"given_name": "An"}, timeout=20)
+    assert answer.status_code in (202, 204)
+    deadline = time.monotonic() + 15
+    while person.contacts()[0]["firstname"] != "An" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    (after,) = person.contacts()
+    done = set(after["cb_lastoperations"].split()) - set(before["cb_lastoperations"].split())
+    assert len(done) == 1
+
+
+def test_a_member_that_staff_deactivate_is_signed_out(someone: Someone) -> None:
+    """Deactivated in the CRM: the next read is 401, and so is every other after it."""
+    person = someone.join()
+    (contact,) = person.contacts()
+    crm = person.line.sandbox["dynamics"]
+    token = person.http.post(
+        f"{crm['authority']}/oauth2/v2.0/token",
+        data={
+            "grant_type": "client_credentials",
+            "client_id": crm["writer"]["client_id"],
+            "client_secret": crm["writer"]["client_secret"],
+            "scope": f"{crm['url']}/.default",
+        },
+        verify=crm["ca_file"],
+    ).json()["access_token"]
+    person.http.patch(
+        f"{crm['url']}/api/data/v9.2/contacts({contact['contactid']})",
+        json={"statecode": 1},
+        headers=bearer(token) | {"If-Match": "*"},
+        verify=crm["ca_file"],
+    ).raise_for_status()
+    assert person.api("GET", "/v1/me").status_code == 401
+    assert person.api("PATCH", "/v1/me", json={"given_name": "An"}).status_code == 401
+
+
+def test_a_crm_that_is_down_is_told_soon(someone: Someone) -> None:
+    """503 with Retry-After within 4.5 s each; once the breaker is open, within 50 ms."""
+    person = someone.join()
+    person.crm("faults", {"kind": "reset", "match": {"path_prefix": "/api"}, "times": 1000})
+    times = []
+    for _ in range(60):
+        began = time.monotonic()
+        answer = person.api("GET", "/v1/me")
+        times.append(time.monotonic() - began)
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) >= 1
+    assert max(times) < 4.5
+    assert statistics.median(times[-20:]) < 0.05
+    person.crm("faults", {"clear": True})
+    deadline = time.monotonic() + 15
+    while person.api("GET", "/v1/me").status_code != 200 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert person.api("GET", "/v1/me").status_code == 200
