@@ -41,7 +41,8 @@ class Trouble(Clauses):
         [
             ({"kind": "status", "status": 500}, Malformed),
             ({"kind": "status", "status": 503}, Malformed),
-            ({"kind": "html"}, Malformed),
+            ({"kind": "html", "status": 200}, Malformed),
+            ({"kind": "html", "status": 404}, Malformed),
             ({"kind": "malformed"}, Malformed),
             ({"kind": "cut_before"}, Unreachable),
             ({"kind": "cut_after"}, Unreachable),
@@ -62,7 +63,8 @@ class Trouble(Clauses):
         ("fault", "error", "done"),
         [
             ({"kind": "status", "status": 500}, Malformed, False),
-            ({"kind": "html"}, Malformed, False),
+            ({"kind": "html", "status": 200}, Malformed, False),
+            ({"kind": "html", "status": 404}, Malformed, False),
             ({"kind": "malformed"}, Malformed, True),
             ({"kind": "cut_before"}, Unreachable, False),
             ({"kind": "cut_after"}, Unreachable, True),
@@ -125,7 +127,7 @@ class Trouble(Clauses):
         remote.fault("cut_before", times=ALWAYS)
         with pytest.raises(Unreachable):
             crm.get("member", made.id, ())
-        remote.fault("html", times=ALWAYS)
+        remote.fault("html", status=200, times=ALWAYS)
         with pytest.raises(Malformed):
             crm.get("member", made.id, ())
         assert remote.taken == 5
