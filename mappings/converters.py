@@ -17,6 +17,7 @@ from uuid import UUID
 import phonenumbers
 from marshmallow import fields
 
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
@@ -79,7 +80,8 @@ def _expect(value: Any, *types: type) -> Any:
 
 @dataclass(frozen=True)
 class Text(Converter):
-    """Text as it stands; the CRM's empty text is None."""
+    """Text as it stands; the CRM's empty text is None. Control characters other than tab and line
+    ends are refused: XML 1.0, which Dataverse keeps to inside, has no way to write them."""
 
     serves: ClassVar[tuple[type[fields.Field[Any]], ...]] = (fields.String, fields.Email)
 
@@ -89,6 +91,8 @@ class Text(Converter):
     def _dump(self, value: Any) -> str:
         text: str = _expect(value, str)
         text.encode()  # a lone surrogate is no text; UnicodeEncodeError is a ValueError
+        if _NO_XML.search(text):
+            raise ValueError
         return text
 
 

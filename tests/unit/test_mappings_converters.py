@@ -107,6 +107,8 @@ def test_what_the_crm_holds_is_not_told(converter, remote):
     [
         (Text(), 5),
         (Text(), "\ud800"),
+        (Text(), "a\x00b"),
+        (Phone(), "\x1b[0m"),
         (Date(), datetime(2026, 1, 1, tzinfo=UTC)),
         (Moment(), datetime(2026, 1, 1)),  # noqa: DTZ001
         (Number(), 1.5),
