@@ -108,6 +108,11 @@ class Journey:
         self._see(self.phone.get(link), "mobile")
         return self.phone.path()
 
+    @staticmethod
+    def desktop() -> Visitor:
+        """A browser that isn't inside WeChat."""
+        return Visitor("Mozilla/5.0 (X11; Linux x86_64) Firefox/140", "en")
+
     def prove_mobile(self) -> None:
         """A one-time code to the mobile, and back."""
         sent = time.time()
@@ -140,7 +145,7 @@ class Journey:
     def sign_in(self) -> dict[str, Any]:
         """Authorization code + PKCE through the hosted page, in a browser that is not WeChat."""
         verifier = secrets.token_urlsafe(48)
-        state, site = secrets.token_urlsafe(16), Visitor("Mozilla/5.0 (X11) Firefox/140", "en")
+        state, site = secrets.token_urlsafe(16), self.desktop()
         query = {
             "response_type": "code",
             "client_id": "portal",

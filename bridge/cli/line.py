@@ -111,8 +111,8 @@ class Line:
         given = {
             "BRIDGE_ENVIRONMENT": "sandbox",
             "BRIDGE_ISSUER": self.url,
-            "BRIDGE_REDIS__TOKENS_URL": self.redis.url("tokens", role),  # type: ignore[arg-type]
-            "BRIDGE_REDIS__QUEUE_URL": self.redis.url("queue", role),  # type: ignore[arg-type]
+            "BRIDGE_REDIS__TOKENS_URL": self.redis.url("tokens", role),
+            "BRIDGE_REDIS__QUEUE_URL": self.redis.url("queue", role),
             "BRIDGE_KEYS__DIRECTORY": str(self.directory / "keys" / role),
             "BRIDGE_CRM__CREDENTIAL__CLIENT_ID": crm[user]["client_id"],
             "BRIDGE_CRM__CREDENTIAL__CLIENT_SECRET": crm[user]["client_secret"],
@@ -148,6 +148,10 @@ class Line:
     def logs(self) -> list[Path]:
         """What the processes have printed."""
         return sorted(self.directory.glob("*.log"))
+
+    def logs_by_name(self) -> dict[str, Path]:
+        """The same, by the process's name."""
+        return {path.stem: path for path in self.logs()}
 
     def pids(self) -> list[int]:
         """Of the bridge's own processes."""

@@ -51,6 +51,10 @@ class Child:
         """False once it has ended."""
         return self.process.poll() is None
 
+    def last_words(self, lines: int = 5) -> str:
+        """The end of its log, which goes when we do."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
     def signal(self, number: int) -> None:
         """To the whole group."""
         if self.running():
@@ -79,7 +83,7 @@ class Announcing(Child):
         assert self.process.stdout is not None  # noqa: S101 - it was asked for
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.name} ended before it was ready; see {self.log}")
+            raise RuntimeError(f"{self.name} ended before it was ready: {self.last_words()}")
         return dict(json.loads(line))
 
 
@@ -96,7 +100,7 @@ def wait_until(check: Callable[[], bool], seconds: float, what: str, *children: 
     while not check():
         for child in children:
             if not child.running():
-                raise RuntimeError(f"{child.name} ended; see {child.log}")
+                raise RuntimeError(f"{child.name} ended: {child.last_words()}")
         if time.monotonic() > deadline:
             raise RuntimeError(f"{what} wasn't ready after {seconds:.0f} s")
         time.sleep(0.05)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from dataclasses import field as attribute
 from urllib.parse import unquote_to_bytes
 
+import ahocorasick
+
 DEPTH = 4
 LARGEST = 8 * 1024 * 1024  # bytes that one decoding may give
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{12,}={0,2}")
@@ -71,8 +73,10 @@ class Finder:
             for text in plain:
                 for codec in ("utf-16-le", "utf-16-be"):
                     self._names.setdefault(text.decode().encode(codec), canary.field)
-        ordered = sorted(self._names, key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(map(re.escape, ordered))) if ordered else None
+        self._automaton = ahocorasick.Automaton()
+        for needle, name in self._names.items():
+            self._automaton.add_word(needle.decode("latin-1"), name)
+        self._automaton.make_automaton()
 
     def find(self, data: bytes) -> set[str]:
         """The fields whose canary is in `data`."""
@@ -82,9 +86,8 @@ class Finder:
         return found
 
     def _look(self, data: bytes, depth: int, found: set[str], seen: set[bytes]) -> None:
-        if self._pattern is None:
-            return
-        found.update(self._names[hit] for hit in self._pattern.findall(data))
+        # Latin-1 maps each byte to one character, which is what the automaton wants.
+        found.update(name for _, name in self._automaton.iter(data.decode("latin-1")))
         if depth == 0:
             return
         for view in _views(data):
