@@ -1,8 +1,8 @@
 """A CRM that costs almost nothing: one contact, after a delay, over keep-alive HTTP/1.1.
 
-Not for: being faithful (that is the sandbox). It answers any GET with the row whose id stands in
-the path, any other method with 204, after `delay` seconds that cost no CPU, so that what is
-measured is what stands in front of it. `python -m benchmarks.upstream PORT DELAY_MS`.
+Not for: being faithful (that is the sandbox). It answers GET and PATCH of a row with the row whose
+id stands in the path, after a delay that costs no CPU, so that what is measured is what stands in
+front of it. `PUT /delay/<milliseconds>` sets the delay. `python -m benchmarks.upstream [PORT]`.
 """
 
 import asyncio
@@ -12,10 +12,11 @@ import sys
 
 _ID = re.compile(rb"\(([0-9a-fA-F-]{36})\)")
 _LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: *(\d+)")
+STAMP = "bench-stamp"
 _ROW = {
     "@odata.context": "https://crm/api/data/v9.2/$metadata#contacts/$entity",
     "@odata.etag": 'W/"1234567"',
-    "contactid": "",
+    "contactid": "%id%",
     "firstname": "Xiaoming",
     "lastname": "Ouyang",
     "fullname": "Xiaoming Ouyang",
@@ -24,7 +25,7 @@ _ROW = {
     "birthdate": "1990-05-17",
     "gendercode": 1,
     "externaluseridentifier": "bench-subject",
-    "cb_stamp": "bench-stamp",
+    "cb_stamp": STAMP,
     "cb_lastoperations": "abcdefghij",
     "cb_points": 1280.50,
     "cb_tier": 534120001,
@@ -36,26 +37,32 @@ _ROW = {
     "_masterid_value": None,
     "description": "x" * 800,
 }
+_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json; odata.metadata=minimal\r\n"
+    b'OData-Version: 4.0\r\nETag: W/"1234567"\r\nContent-Length: %d\r\n\r\n'
+)
+_BEFORE, _AFTER = json.dumps(_ROW, separators=(",", ":")).encode().split(b"%id%")
+_NO_ID = b"0" * 36
+_START = _HEAD % (len(_BEFORE) + len(_NO_ID) + len(_AFTER)) + _BEFORE
+_EMPTY = b"HTTP/1.1 204 No Content\r\nOData-Version: 4.0\r\n\r\n"
+_SET_DELAY = re.compile(rb"PUT /delay/(\d{1,5}) ")
 
 
 def _answer(request: bytes) -> bytes:
-    if not request.startswith(b"GET "):
-        return b"HTTP/1.1 204 No Content\r\nOData-Version: 4.0\r\n\r\n"
     found = _ID.search(request)
-    row = _ROW | {"contactid": found[1].decode() if found else ""}
-    body = json.dumps(row, separators=(",", ":")).encode()
-    head = (
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json; odata.metadata=minimal\r\n"
-        b'OData-Version: 4.0\r\nETag: W/"1234567"\r\nContent-Length: %d\r\n\r\n' % len(body)
-    )
-    return head + body
+    return _START + found[1] + _AFTER if found else _EMPTY
+
+
+class _Upstream:
+    delay = 0.0
+    calls = 0
 
 
 class _Connection(asyncio.Protocol):
     """Requests of one connection, answered in order after the delay."""
 
-    def __init__(self, delay: float) -> None:
-        self._delay = delay
+    def __init__(self, upstream: _Upstream) -> None:
+        self._upstream = upstream
         self._buffer = b""
         self._loop = asyncio.get_running_loop()
 
@@ -70,23 +77,37 @@ class _Connection(asyncio.Protocol):
             if len(self._buffer) < whole:
                 return
             request, self._buffer = self._buffer[:whole], self._buffer[whole:]
-            if self._delay:
-                self._loop.call_later(self._delay, self._send, request)
-            else:
-                self._send(request)
+            self._receive(request)
 
-    def _send(self, request: bytes) -> None:
+    def _receive(self, request: bytes) -> None:
+        if request.startswith(b"PUT "):
+            found = _SET_DELAY.match(request)
+            self._upstream.delay = int(found[1]) / 1000 if found else 0.0
+            calls, self._upstream.calls = b"%d" % self._upstream.calls, 0
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(calls)
+            self._send(head + calls)
+            return
+        self._upstream.calls += 1
+        if self._upstream.delay:
+            self._loop.call_later(self._upstream.delay, self._send, _answer(request))
+        else:
+            self._send(_answer(request))
+
+    def _send(self, answer: bytes) -> None:
         if not self._transport.is_closing():
-            self._transport.write(_answer(request))  # type: ignore[attr-defined]
+            self._transport.write(answer)  # type: ignore[attr-defined]
 
 
-async def serve(port: int, delay: float) -> None:
-    """Serve until killed; says so on stdout once it listens."""
+async def serve(port: int) -> None:
+    """Serve until killed; says on stdout where, once it listens."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(delay), "127.0.0.1", port, backlog=2048)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    upstream = _Upstream()
+    server = await loop.create_server(
+        lambda: _Connection(upstream), "127.0.0.1", port, backlog=2048
+    )
+    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]) / 1000))
+    asyncio.run(serve(int(sys.argv[1]) if len(sys.argv) > 1 else 0))

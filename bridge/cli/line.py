@@ -20,6 +20,8 @@ from bridge.cli.embedded import Embedded
 from bridge.cli.processes import Announcing, Child, wait_until
 
 ROOT = Path(__file__).parents[2]
+WORKERS, THREADS = 2, 32
+"""Of the web server on two cores (docs/decisions/0004-servers-and-transport.md)."""
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_DIR")
 
 
@@ -86,10 +88,7 @@ class Line:
 
     def start_web(self) -> None:
         """The web server, with the web tier's keys and the reading CRM user."""
-        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "wsgi:app"]
-        command += ["--host", "127.0.0.1", "--port", str(self.port), "--no-ws"]
-        command += ["--workers", str(self._workers), "--blocking-threads", "32"]
-        command += ["--backlog", "1024", "--backpressure", "256", "--log-level", "warning"]
+        command = granian("wsgi:app", self.port, self._workers)
         child = Child("web", command, self.environ("web"), self._log("web"))
         self.children["web"] = child
         wait_until(self._ready, 30, "the web server", *self.children.values())
@@ -175,6 +174,14 @@ class Line:
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def granian(app: str, port: int, workers: int = WORKERS, threads: int = THREADS) -> list[str]:
+    """The command that serves `app` (module:name) on 127.0.0.1."""
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", app]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--no-ws"]
+    command += ["--workers", str(workers), "--blocking-threads", str(threads)]
+    return [*command, "--backlog", "1024", "--backpressure", "1024", "--log-level", "warning"]
 
 
 def free_port() -> int:
