@@ -9,6 +9,8 @@ import requests
 
 from bridge.pages import joining
 from bridge.pages.texts import LANGUAGES, TEXTS, choose
+from bridge.seal import unb64
+from bridge.store.grants import Authorization, Code
 from bridge.wechat import web_oauth
 from tests.browser.conftest import WECHAT
 from tests.browser.stage import Stage
@@ -168,6 +170,7 @@ def test_a_forged_link_credits_no_store(person: Person, site: Stage) -> None:
     ("changes", "sentence"),
     [
         ({"email": "nobody"}, "valid e-mail"),
+        ({"email": '"no body"@example.com'}, "valid e-mail"),
         ({"birth_month": "13"}, "real date of birth"),
         ({"birth_year": "2999"}, "real date of birth"),
         ({"given_name": "x" * 51}, "Too long: Given name"),
@@ -242,6 +245,87 @@ def test_too_many_tries_are_told_to_wait(person: Person, site: Stage) -> None:
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 0
     assert "Too many tries. Please wait" in answer.text
+
+
+def test_registrations_are_limited(person: Person, site: Stage) -> None:
+    """One address range can't register without end; the form says so and keeps what was typed."""
+    site.parts.limits = site.limits(registrations_per_network=1)
+    person.prove(fresh_number())
+    assert person.details().status_code == 303
+    someone = Person(site)
+    someone.prove(fresh_number())
+    answer = someone.details()
+    assert answer.status_code == 429
+    assert 'value="li.wei@example.com"' in answer.text
+
+
+def test_another_code_within_a_minute_is_the_same_one(person: Person, site: Stage) -> None:
+    """Asking again at once sends nothing more, and the page doesn't say that it did."""
+    number = fresh_number()
+    person.post("/register", mobile=number)
+    site.code(f"+86{number}")
+    answer = person.post("/register/again", page="/register/code")
+    assert answer.headers["Location"] == "/register/code"
+    assert "on its way" not in person.get("/register/code").text
+    assert sum(to == f"+86{number}" for to, _ in site.post.sent) == 1
+
+
+def test_a_number_is_shown_masked(person: Person, site: Stage) -> None:
+    """After its own form no page shows a whole number."""
+    number = fresh_number()
+    person.post("/register", mobile=number)
+    page = person.get("/register/code").text
+    assert number not in page
+    assert f"{number[:3]}****{number[-4:]}" in page
+
+
+def test_the_trace_of_the_scan_is_on_the_envelope(person: Person, site: Stage) -> None:
+    """A registration goes on under the trace that the store's link carries."""
+    person.get(site.link().removeprefix(site.url))
+    site.worker.paused.set()
+    person.prove(fresh_number())
+    person.details()
+    boxes = site.redis.client.keys("mb:w*")
+    texts = [text for name in boxes for text in site.redis.client.lrange(name, 0, -1)]
+    assert any("ab" * 16 in unb64(text.split(".")[1]).decode() for text in texts)
+
+
+def test_a_sign_in_forgets_the_way_and_a_sign_out_ends_its_grants(
+    person: Person, member: str, site: Stage
+) -> None:
+    """Nothing proven or typed before stays in a signed-in session; signing out of the pages ends
+    the tokens that came from them."""
+    person.get("/register")
+    session = site.parts.sessions.load(person.cookie())
+    session.data["proofs"], session.data["mobile"] = ["x"], "y"
+    site.parts.sessions.save(session)
+    person.post("/sign-in", identifier=member, password=PASSWORD)
+    session = site.parts.sessions.load(person.cookie())
+    assert set(session.data) <= {"lang"}
+    code = Code(Authorization("site", frozenset(), ()), f"{site.url}/oauth/arrived", "x")
+    issued = site.parts.grants.redeem(site.parts.grants.new_code(code), code, refreshable=False)
+    assert site.parts.grants.check(issued.access_token)
+    session.grants.append(issued.grant_id)
+    site.parts.sessions.save(session)
+    person.post("/sign-out", page="/signed-in")
+    assert site.parts.grants.check(issued.access_token) is None
+
+
+def test_an_openid_of_somebody_else_does_not_stop_a_registration(site: Stage) -> None:
+    """A WeChat user whose earlier membership is closed joins anew with the number alone."""
+    numbers = fresh_number(), fresh_number()
+    for number in numbers:
+        inside = Person(site, WECHAT)
+        inside.get("/register")
+        session = site.parts.sessions.load(inside.cookie())
+        session.data[joining.WECHAT_PROOF] = "wxapp:openid-of-two"
+        site.parts.sessions.save(session)
+        inside.prove(number)
+        assert inside.details().status_code == 303
+        assert "/welcome" in inside.get("/register/pending").url
+        rows = site.crm.store.rows["member"].values()
+        found = next(row for row in rows if row.columns["mobile"] == f"+86{number}")
+        found.columns["state"] = "inactive"
 
 
 def test_one_visits_operation_is_not_anothers(person: Person, site: Stage) -> None:
