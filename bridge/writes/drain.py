@@ -111,7 +111,6 @@ class _Drain:
         until = time.monotonic() + _FAIR
         left = 1
         while left:
-            self.turn.check()
             waiting = self._waiting()
             if not waiting or stop() or time.monotonic() > until:
                 self._rest_for(0.0)
