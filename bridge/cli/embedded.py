@@ -57,11 +57,11 @@ class Server:
         )
         self.child = self._run()
 
-    def _run(self) -> Child:
+    def _run(self, options: Sequence[str] = ()) -> Child:
         place = self.directory.resolve()
         command = [str(binary()), str(DEPLOY / f"{self.role}.conf"), "--port", str(self.port)]
         command += ["--bind", "127.0.0.1", "--dir", str(place)]
-        command += ["--aclfile", str(place / "users.acl"), "--daemonize", "no"]
+        command += ["--aclfile", str(place / "users.acl"), "--daemonize", "no", *options]
         child = Child(f"redis-{self.role}", command, {"PATH": ""}, place / "server.log")
         try:
             wait_until(self._answers, 10.0, f"the {self.role} server", child)
@@ -83,9 +83,10 @@ class Server:
         """With the user's password: goes to that user's process and nowhere else."""
         return f"redis://{user}:{self.passwords[user]}@127.0.0.1:{self.port}/0"
 
-    def restart(self) -> None:
-        """Start it again on the same port and data after `child` has ended."""
-        self.child = self._run()
+    def restart(self, *options: str) -> None:
+        """Start it again on the same port and data after `child` has ended. `options`: settings
+        that are to be other than the shipped ones, such as `--appendfsync everysec`."""
+        self.child = self._run(options)
 
     def stop(self) -> None:
         """End the process."""
