@@ -8,10 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from adapters.capabilities import Capabilities
 from adapters.errors import Unsupported
+from adapters.guide import Guide
 from mappings.loader import Mapping as CrmMapping
 
 Record = dict[str, Any]
@@ -125,10 +126,20 @@ class FreeBudget:
 
 @dataclass(frozen=True)
 class Description:
-    """The CRM's own metadata: {table: {column: type}} and {table: {key name: columns}}."""
+    """The CRM's own metadata: {table: {column: type}} and {table: {key name: columns}}.
+
+    The rest is there as far as the CRM tells it: `navigations` {table: names of the ways to other
+    records}; `lengths` {table: {text column: characters}}; `options` {table: {choice column:
+    values}}; `inactive_keys` {table: {key name: its status}}; `ahead`: seconds by which the CRM's
+    clock is ahead of ours."""
 
     tables: Mapping[str, Mapping[str, str]]
     keys: Mapping[str, Mapping[str, tuple[str, ...]]]
+    navigations: Mapping[str, frozenset[str]] = attribute(default_factory=dict)
+    lengths: Mapping[str, Mapping[str, int]] = attribute(default_factory=dict)
+    options: Mapping[str, Mapping[str, frozenset[Any]]] = attribute(default_factory=dict)
+    inactive_keys: Mapping[str, Mapping[str, str]] = attribute(default_factory=dict)
+    ahead: float | None = None
 
 
 class Adapter(ABC):
@@ -139,6 +150,7 @@ class Adapter(ABC):
     """
 
     capabilities: Capabilities
+    guide: ClassVar[Guide] = Guide()
 
     @abstractmethod
     def __init__(self, mapping: CrmMapping, remote: "Remote") -> None:

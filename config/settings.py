@@ -67,6 +67,30 @@ def load(role: Role, environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(**{name: _tree(name, value) for name, value in checked.items()})
 
 
+def locations(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What the settings name as adapter and files (`crm.mapping`), as far as they are there: so
+    that those can be checked too, when a setting beside them is wrong."""
+    try:
+        raw, _ = _merged(environ)
+    except (OSError, TypeError, AttributeError, ValueError, yaml.YAMLError):
+        return {}
+    named = {}
+    for section, name in _NAMED:
+        part = raw.get(section)
+        value = part.get(name) if isinstance(part, dict) else None
+        if isinstance(value, str):
+            named[f"{section}.{name}"] = value
+    return named
+
+
+_NAMED = (
+    ("crm", "adapter"),
+    ("crm", "mapping"),
+    ("keys", "directory"),
+    ("oauth", "clients_file"),
+)
+
+
 def _tree(name: str, value: Any) -> Any:
     if isinstance(value, dict) and name in _SECTIONS:
         return Settings(**{k: _tree(f"{name}.{k}", v) for k, v in value.items()})

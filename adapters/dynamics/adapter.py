@@ -27,6 +27,7 @@ from adapters.capabilities import Capabilities
 from adapters.dynamics import batch, metadata, query, rows
 from adapters.dynamics import options as option_rules
 from adapters.dynamics.client import JSON_BODY, PROTOCOL, READING, Call, Client, document
+from adapters.dynamics.guide import GUIDE
 from adapters.errors import BadMapping, Conflict, Invalid, Malformed, NotFound, Unsupported
 from adapters.http import Answer
 from mappings.binding import FieldBinding, KindBinding
@@ -53,6 +54,7 @@ class Dynamics(Adapter):
         finds_by_key=True,
         pages_with_cursor=True,
     )
+    guide = GUIDE
 
     def __init__(self, mapping: Mapping, remote: Remote) -> None:
         if self.check_options(remote.options, remote.credential):

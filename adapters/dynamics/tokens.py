@@ -148,7 +148,16 @@ def _checked(answer: Any) -> tuple[str, float]:
             raise Malformed from None
     if answer.get("error") in ("temporarily_unavailable", "server_error"):
         raise Malformed
-    raise BadCredentials if "error" in answer else Malformed
+    if "error" in answer:
+        raise BadCredentials(_number(answer))
+    raise Malformed
+
+
+def _number(answer: Mapping[str, Any]) -> str:
+    """The authority's own constant for what it refuses (`AADSTS7000215`), or ""."""
+    numbers = answer.get("error_codes")
+    first = numbers[0] if isinstance(numbers, list) and numbers else None
+    return f"AADSTS{first}" if isinstance(first, int) else ""
 
 
 class _Forgetful(msal.TokenCache):  # type: ignore[misc]
@@ -208,7 +217,9 @@ class _MsalHttp:
         if answer.status >= 500 or 300 <= answer.status < 400:
             raise Malformed
         try:
-            json.loads(answer.body)
+            found = json.loads(answer.body)
         except ValueError:  # MSAL would take it for a mistake in the authority's name
             raise Malformed from None
+        if method == "GET" and answer.status >= 400:  # no discovery document: no such tenant
+            raise BadCredentials(_number(found if isinstance(found, dict) else {}))
         return _Reply(answer.status, answer.body.decode("utf-8", "replace"), answer.headers)

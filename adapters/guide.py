@@ -1,0 +1,20 @@
+"""What an operator of one CRM should know: data for `doctor` and `provision`.
+
+Not for: what the bridge does at run time; nothing of it is read while it serves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Guide:
+    """`column_types`: a mapping's `type` -> the CRM's own column types that can hold it, the one to
+    make first; a missing one isn't checked. `privileges`: read, create, update, erase, link (set a
+    lookup), linked (be set as one) -> the CRM's name. `advice`: a `remote_code`, or a `CrmError`'s
+    `code`, -> what to do. `notes`: sentences that go below the plan."""
+
+    column_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    privileges: Mapping[str, str] = field(default_factory=dict)
+    advice: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
