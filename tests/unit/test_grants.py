@@ -139,6 +139,32 @@ def test_a_code_from_before_a_sign_out_everywhere_gives_nothing(redis, code, mem
     assert grants.redeem(secret, found, refreshable=True) is None
 
 
+def test_a_code_that_ended_meanwhile_gives_nothing(redis, code):
+    """Looked at in time, redeemed too late."""
+    grants = make(redis)
+    secret = grants.new_code(code)
+    found = grants.look(secret, "portal")
+    redis.do("DEL", f"code:{digest(secret)}")
+    assert grants.redeem(secret, found, refreshable=True) is None
+
+
+def test_a_raised_epoch_alone_ends_tokens_and_a_missing_grant_alone_too(redis, code, member):
+    """Two marks of a sign-out everywhere, each enough, should the other be lost."""
+    grants = make(redis)
+    _, issued = redeem(grants, code)
+    uid = redis.do("HGET", f"gr:{code.grant_id}", "uid")
+    grant = grants.of_refresh_token(issued.refresh_token)
+    redis.do("SET", f"ep:{uid}", 7, "EX", 60)
+    assert grants.check(issued.access_token) is None
+    assert grants.rotate(grant, "portal") is None
+    redis.do("DEL", f"ep:{uid}")
+    _, again = redeem(grants, replace(code, grant_id=code.grant_id + "b"))
+    grants.revoke_member(member)
+    redis.do("DEL", f"ep:{uid}")
+    assert grants.check(again.access_token) is None
+    assert grants.of_refresh_token(again.refresh_token) is None
+
+
 def test_24_refreshes_without_leeway_give_one_success_and_a_dead_family(redis, code):
     """Reuse detection: only one of parallel uses succeeds, and the grant is over."""
     grants = make(redis)

@@ -666,6 +666,17 @@ def test_a_forged_hint_is_refused(site, hint):
     assert "code" in query(go(site, browser).headers["Location"])
 
 
+@pytest.mark.parametrize(
+    "change", [{"iat": "x"}, {"nbf": "x"}, {"iss": "https://elsewhere.example"}]
+)
+def test_a_hint_that_is_signed_but_wrong_is_refused(site, change):
+    """Our signature under another issuer's name, or claims of a wrong type: 400, never 500."""
+    claims = {"iss": site.issuer, "aud": "portal", "iat": 1, "exp": 2, "sid": "x"}
+    hint = jwt.encode({"alg": "ES256"}, {**claims, **change}, site.parts.id_token_key)
+    answer = logout(site, id_token_hint=hint)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
 # -- what the server says of itself ---------------------------------------------------------------
 
 

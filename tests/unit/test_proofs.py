@@ -76,8 +76,8 @@ def parts(redis, monkeypatch):
     )
 
 
-def asker(binding="session:a", language="en"):
-    return Asker("portal", binding, "203.0.113.7", language, TRACE)
+def asker(binding="session:a", language="en", number=7):
+    return Asker(f"client-{number}", binding, f"203.0.{number}.7", language, TRACE)
 
 
 def sent(parts):
@@ -157,9 +157,9 @@ def test_a_code_that_could_not_be_sent_holds_nobody_off(parts):
 def test_the_days_messages_are_counted_whoever_they_are_for(parts):
     """The daily budget ends all codes, and nothing waits half-begun afterwards."""
     for number in range(8):
-        codes.start(parts, "mobile", f"1380013810{number}", "registration", asker())
+        codes.start(parts, "mobile", f"1380013810{number}", "registration", asker(number=number))
     with pytest.raises(Problem) as caught:
-        codes.start(parts, "mobile", "13800138200", "registration", asker())
+        codes.start(parts, "mobile", "13800138200", "registration", asker(number=99))
     assert caught.value.type == "too-many"
     assert len(parts.mailboxes.accepted) == 8
 
@@ -204,8 +204,8 @@ def member(parts):
         parts.crm.create("identity", row, {"kind": kind, "value": value, "mac": mac, **bound})
 
 
-def attempt(identifier, password):
-    return Attempt(identifier, password, "portal", "203.0.113.7", TRACE)
+def attempt(identifier, password, number=7):
+    return Attempt(identifier, password, f"client-{number}", f"203.0.{number}.7", TRACE)
 
 
 @pytest.mark.parametrize("name", ["138 0013 8000", "Li@Example.com"])
@@ -252,11 +252,26 @@ def test_a_member_without_a_password_cannot_sign_in_by_one(parts, member):
 @pytest.mark.parametrize("name", ["13800138000", "13900139000", "not a name"])
 def test_tries_are_counted_whether_or_not_anybody_has_the_name(parts, member, name):
     """After the limit even the right password is refused, for unknown names too."""
-    for _ in range(8):
-        sign_in.by_password(parts, attempt(name, "wrong password"))
+    for number in range(8):
+        sign_in.by_password(parts, attempt(name, "wrong password", number))
     with pytest.raises(Problem) as caught:
-        sign_in.by_password(parts, attempt(name, "right password"))
+        sign_in.by_password(parts, attempt(name, "right password", 99))
     assert caught.value.type == "too-many"
+
+
+@pytest.mark.parametrize("same", ["client", "address"])
+def test_a_network_or_a_client_cannot_try_one_password_on_many_names(parts, member, same):
+    """Sprayed tries are counted by where they come from."""
+    for number in range(9):
+        client = "portal" if same == "client" else f"client-{number}"
+        address = "203.0.113.7" if same == "address" else f"203.0.{number}.7"
+        tried = Attempt(f"1380013810{number}", "password one", client, address)
+        if number < 8:
+            assert sign_in.by_password(parts, tried) is None
+            continue
+        with pytest.raises(Problem) as caught:
+            sign_in.by_password(parts, tried)
+        assert caught.value.type == "too-many"
 
 
 def test_a_proven_address_signs_in_or_says_that_it_is_free(parts, member):
