@@ -53,6 +53,7 @@ class Grants:
     def __init__(self) -> None:
         self.callers: dict[str, Caller] = {}
         self.ended: list[str] = []
+        self.checked: list[str] = []
 
     def check(self, token: str) -> Caller | None:
         return self.callers.get(token)
@@ -68,7 +69,7 @@ class Grants:
         return len(gone)
 
     def note_checked(self, grant_id: str) -> None:
-        pass
+        self.checked.append(grant_id)
 
 
 class Mailboxes:
@@ -138,6 +139,7 @@ class Mailboxes:
         return self.outcomes.get(op)
 
     def outcome(self, op: str, owner: str) -> Outcome | None:
+        assert len(op) == 22, "the real one reads `op:<id>`, where other things live too"
         if op not in self.known or self.known[op][0] != owner:
             raise Problem("not-found")
         return self.outcomes.get(op)

@@ -107,6 +107,7 @@ def unlikely() -> Iterator[tuple[str, str, int]]:
     yield "TRACE", "/v1/me", 405
     yield "GET", "/v1/operations/..%2f..%2fetc", 404
     yield "GET", f"/v1/operations/{MARK}", 404
+    yield "GET", "/v1/operations/fit", 404
 
 
 @pytest.mark.parametrize(("method", "path", "status"), list(unlikely()))

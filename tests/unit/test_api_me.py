@@ -255,6 +255,14 @@ def test_tags_that_arent_ours_change_nothing(api: Api, tag: str, status: int) ->
     assert api.mailboxes.writes == []
 
 
+def test_a_tag_that_was_weakened_on_the_way_never_matches(api: Api) -> None:
+    """RFC 9110 section 13.1.1 compares strongly, even where the rest is right."""
+    token = api.token(api.member())
+    headers = {"If-Match": "W/" + api.call("GET", "/v1/me", token).headers["ETag"]}
+    answer = api.call("PATCH", "/v1/me", token, json={"given_name": "An"}, headers=headers)
+    assert (answer.status_code, api.mailboxes.writes) == (412, [])
+
+
 def test_another_members_tag_never_matches(api: Api) -> None:
     """An ETag is bound to its member: the same state of somebody else has another one."""
     mine, theirs = api.token(api.member()), api.token(api.member(id=OTHER, subject="s-2"))
@@ -300,13 +308,25 @@ def test_a_retry_joins_and_another_body_is_refused(api: Api) -> None:
     assert len(api.mailboxes.writes) == 1
     other = api.call("PATCH", "/v1/me", token, json={"given_name": "Bo"}, headers=KEY)
     assert (other.status_code, other.get_json()["type"][-9:]) == (422, "key-reuse")
+    headers = KEY | {"If-Match": api.call("GET", "/v1/me", token).headers["ETag"]}
+    other = api.call("PATCH", "/v1/me", token, json={"given_name": "An"}, headers=headers)
+    assert other.status_code == 422
 
 
-def test_a_key_belongs_to_one_member(api: Api) -> None:
-    """Two members with the same key are two operations."""
-    for token in (api.token(api.member()), api.token(api.member(id=OTHER, subject="s-2"))):
+def test_a_key_belongs_to_one_member_and_client(api: Api) -> None:
+    """Two members, or two clients of one, with the same key are different operations."""
+    member, other = api.member(), api.member(id=OTHER, subject="s-2")
+    for token in (api.token(member), api.token(other), api.token(member, client_id="till")):
         api.call("PATCH", "/v1/me", token, json={"given_name": "An"}, headers=KEY)
-    assert len({write.op for write in api.mailboxes.writes}) == 2
+    assert len({write.op for write in api.mailboxes.writes}) == 3
+
+
+def test_a_read_tells_the_grant_that_the_member_stands(api: Api) -> None:
+    """A good read is noted with the grant, so that a refresh needs no CRM call; not each time."""
+    token = api.token(api.member())
+    for _ in range(3):
+        api.call("GET", "/v1/me", token)
+    assert api.grants.checked == [f"g-{token}"]
 
 
 @pytest.mark.parametrize("key", ['"short"', "x" * 256, '"with"quote-12345"', "ключ-ключ-ключ-ключ"])

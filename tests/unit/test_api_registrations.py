@@ -213,6 +213,16 @@ def test_a_repeated_request_is_one_registration(api: Api) -> None:
         assert len(api.mailboxes.writes) == 1
 
 
+def test_a_key_with_another_form_is_refused(api: Api) -> None:
+    """Another name or another password is another request: 422, and the first one stands."""
+    headers = {"Idempotency-Key": "0123456789abcdef"}
+    first = {"proof": api.proof(MOBILE), "password": "correct horse battery"}
+    assert register(api, headers=headers, **first).status_code == 201
+    for change in ({"given_name": "Bo"}, {"password": "wrong horse battery"}):
+        again = register(api, headers=headers, **first | change)
+        assert (again.status_code, again.get_json()["type"][-9:]) == (422, "key-reuse")
+
+
 def test_a_repeated_request_meets_its_own_record_after_redis_was_wiped(api: Api) -> None:
     """The ids come from the key and the proof, so the second write is of the same records."""
     headers, proof = {"Idempotency-Key": "0123456789abcdef"}, api.proof(MOBILE)

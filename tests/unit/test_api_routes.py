@@ -8,7 +8,8 @@ from bridge.api.bearer import Who
 from bridge.api.routes import ROUTES, Route
 from tests.unit.api_harness import EVERY, Api
 
-PUBLIC = {"/v1/capabilities", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/static/<path:filename>"}  # fmt: skip
+DOCUMENTS = {"/openapi.json", "/docs", "/docs/static/<path:filename>"}
+PUBLIC = {"/v1/capabilities", "/healthz", "/readyz"} | DOCUMENTS
 GUARDED = [route for route in ROUTES if route.who is not Who.ANYBODY]
 IDS = [f"{route.method} {route.path}" for route in GUARDED]
 BODIES = {
@@ -52,9 +53,8 @@ def test_no_route_answers_without_a_token(api: Api) -> None:
 
 def test_the_map_is_the_table(api: Api) -> None:
     """Every rule comes from the one table of routes, which alone has scopes."""
-    extra = {"/openapi.json", "/docs", "/docs/static/<path:filename>"}
     table = {(route.method, route.path) for route in ROUTES}
-    assert {each for each in rules(api) if each[1] not in extra} == table
+    assert {each for each in rules(api) if each[1] not in DOCUMENTS} == table
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=IDS)
@@ -95,6 +95,9 @@ def test_challenges_are_those_of_rfc_6750(api: Api) -> None:
     )
     good = api.token(api.member(id="20000000-0000-4000-8000-000000000002"))
     assert api.call("GET", f"/v1/me?access_token={good}").status_code == 401
+    for scheme, status in (("Basic", 401), ("bearer", 200), ("BEARER", 200)):
+        headers = {"Authorization": f"{scheme} {good}"}
+        assert api.call("GET", "/v1/me", headers=headers).status_code == status
 
 
 def test_the_document_has_exactly_the_routes(api: Api) -> None:
