@@ -57,6 +57,7 @@ class SharedBudget:
         self._paused_until = self._open_until = 0.0
         self._probing = False
         self._calls: deque[tuple[float, bool]] = deque()
+        self._failed = 0  # of those; counted along, since a busy process has thousands
         self._slice, self._left, self._spent = -1, 0, False
 
     def take(self, lane: str) -> None:
@@ -83,18 +84,20 @@ class SharedBudget:
         now = self._clock()
         with self._lock:
             if self._probing and ok:
-                self._calls.clear()
+                self._forget_calls()
                 self._open_until, self._probing = 0.0, False
                 log.event("crm.breaker_closed")
                 return
             self._calls.append((now, ok))
+            self._failed += not ok
             while self._calls and self._calls[0][0] < now - _WINDOW:
-                self._calls.popleft()
+                self._failed -= not self._calls.popleft()[1]
             opens = (self._probing and not ok) or self._failing()
             self._probing = False
-            self._open_until = now + _OPEN_FOR if opens else self._open_until
+            if opens:
+                self._forget_calls()
+                self._open_until = now + _OPEN_FOR
         if opens:
-            self._calls.clear()
             log.event("crm.breaker_open", seconds=_OPEN_FOR)
             self._tell(self._open_key, self._open_until)
 
@@ -104,8 +107,11 @@ class SharedBudget:
         return self._clock() < max(self._open_until, self._paused_until)
 
     def _failing(self) -> bool:
-        failed = sum(1 for _, ok in self._calls if not ok)
-        return len(self._calls) >= _ENOUGH and failed >= _SHARE * len(self._calls)
+        return len(self._calls) >= _ENOUGH and self._failed >= _SHARE * len(self._calls)
+
+    def _forget_calls(self) -> None:
+        self._calls.clear()
+        self._failed = 0
 
     def _refuse_while_open(self, now: float) -> None:
         if now < self._open_until or self._probing:
