@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from bridge.cli import holdings, scanning
-from bridge.cli.embedded import NoServer
+from bridge.cli.embedded import ROLES, NoServer
 from bridge.cli.journey import REDIRECT, SCOPE, Journey, StepFailed, steps
 from bridge.cli.line import Line, NotSandbox
 from bridge.cli.published import SANDBOX_CLIENT_SECRETS
@@ -57,6 +57,8 @@ def _walk(line: Line, once: bool, state: Path | None) -> int:
 
 
 def _steps(journey: Journey) -> bool:
+    """Walk, and show after the telling steps what is held where. False where a step fails."""
+    before: holdings.Tables | None = None
     for number, (title, do) in enumerate(steps(journey), 1):
         began = time.monotonic()
         try:
@@ -65,27 +67,30 @@ def _steps(journey: Journey) -> bool:
             click.secho(f"{number:2}. {title}: FAILED", fg="red")
             click.echo(f"    {failure}")
             return False
-        took = (time.monotonic() - began) * 1000
         click.secho(f"{number:2}. {title}", bold=True, nl=False)
-        click.echo(f"  ({took:.0f} ms)")
+        click.echo(f"  ({(time.monotonic() - began) * 1000:.0f} ms)")
         for line in lines:
             click.echo(f"    {line}")
         if title in _TELLING:
-            _tell(journey)
+            before = _tell(journey, before)
     return True
 
 
 _TELLING = ("She gives her details and becomes a member", "She changes her name")
 
 
-def _tell(journey: Journey) -> None:
-    click.secho("    The CRM now holds:", fg="cyan")
-    for line in holdings.crm_lines(journey.crm_rows()):
+def _tell(journey: Journey, before: holdings.Tables | None) -> holdings.Tables:
+    tables: holdings.Tables = journey.crm_rows()
+    click.secho(
+        "\n    What the CRM holds now" + (" that it didn't before" if before else ""), fg="cyan"
+    )
+    for line in holdings.crm_lines(tables, before):
         click.echo(f"      {line}")
-    click.secho("    Redis now holds:", fg="cyan")
+    click.secho("\n    What Redis holds now, and who can open it", fg="cyan")
     for line in holdings.table(holdings.REDIS_HEAD, holdings.redis_rows(journey.line)):
         click.echo(f"      {line}")
     click.echo()
+    return tables
 
 
 def _scan(journey: Journey) -> bool:
@@ -149,7 +154,7 @@ def _state(journey: Journey) -> dict[str, Any]:
         "processes": {name: child.pid for name, child in line.children.items()},
         "redis": {
             role: {user: line.redis.url(role, user) for user in ("web", "worker", "doctor")}
-            for role in ("tokens", "queue")
+            for role in ROLES
         }
         if line.redis
         else {},

@@ -4,11 +4,12 @@ A Redis key is shown by its prefix, type, time to live, bytes, and who can open 
 content.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import redis
 
+from bridge.cli.embedded import ROLES
 from bridge.cli.line import Line
 from bridge.store.prefixes import RQ_FOREVER, prefix_of
 
@@ -20,8 +21,8 @@ def redis_rows(line: Line) -> list[Row]:
     """One row for each prefix that has keys now, over both roles."""
     assert line.redis is not None  # noqa: S101 - a running line has it
     rows: list[Row] = []
-    for role in ("tokens", "queue"):
-        client = redis.Redis.from_url(line.redis.url(role, "doctor"))  # type: ignore[arg-type]
+    for role in ROLES:
+        client = redis.Redis.from_url(line.redis.url(role, "doctor"))
         try:
             rows += sorted(_role(role, client))
         finally:
@@ -31,10 +32,10 @@ def redis_rows(line: Line) -> list[Row]:
 
 def _role(role: str, client: redis.Redis) -> Iterator[Row]:
     held: dict[str, list[tuple[str, int, int]]] = {}
-    for key in client.scan_iter(count=500):
+    for key in _keys(client):
         known = prefix_of(key.decode())
         name = known.name if known else "?"
-        fact = (client.type(key).decode(), client.ttl(key), client.memory_usage(key) or 0)
+        fact = (_text(client.type(key)), client.ttl(key), client.memory_usage(key) or 0)
         held.setdefault(name, []).append(fact)
     for name, facts in held.items():
         known = prefix_of(name)
@@ -51,6 +52,14 @@ def _role(role: str, client: redis.Redis) -> Iterator[Row]:
         )
 
 
+def _keys(client: redis.Redis) -> Iterator[bytes]:
+    return cast(Iterator[bytes], client.scan_iter(count=500))
+
+
+def _text(raw: Any) -> str:
+    return raw.decode() if isinstance(raw, bytes) else str(raw)
+
+
 def _life(lives: list[int]) -> str:
     if max(lives) < 0:
         return "none"
@@ -60,7 +69,7 @@ def _life(lives: list[int]) -> str:
 def keys_without_end(client: redis.Redis) -> list[str]:
     """Prefixes of keys that have no TTL although their line of the list gives one."""
     found = set()
-    for key in client.scan_iter(count=500):
+    for key in _keys(client):
         known = prefix_of(key.decode())
         endless = key.decode().startswith(RQ_FOREVER)
         if known and known.ttl is not None and not endless and client.ttl(key) == -1:
@@ -68,22 +77,55 @@ def keys_without_end(client: redis.Redis) -> list[str]:
     return sorted(found)
 
 
-def crm_lines(tables: Mapping[str, list[Mapping[str, Any]]]) -> Iterator[str]:
-    """Each row of the CRM that a member's journey made, its empty columns left out."""
+Tables = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def crm_lines(tables: Tables, before: Tables | None = None) -> Iterator[str]:
+    """The rows that a member's journey made, their empty and dull columns left out; with `before`,
+    only what has changed since."""
     for table in ("contacts", "cb_identities", "cb_consents"):
+        known = {_id(table, row): row for row in (before or {}).get(table, [])}
         for row in tables.get(table, []):
-            shown = {name: value for name, value in row.items() if _worth(name, value)}
-            yield f"{table}: " + ", ".join(f"{k}={_short(v)}" for k, v in shown.items())
+            shown = [(n, v) for n, v in row.items() if _worth(n, v)]
+            old = known.get(_id(table, row))
+            if old is not None:
+                shown = [(n, v) for n, v in shown if old.get(n) != v]
+            if shown:
+                yield f"{table}  {_id(table, row)[:8]}…" + ("  changed" if old else "")
+                yield from (f"    {n.ljust(22)} {_short(v)}" for n, v in shown)
+
+
+def _id(table: str, row: Mapping[str, Any]) -> str:
+    singular = {"contacts": "contact", "cb_identities": "cb_identity", "cb_consents": "cb_consent"}
+    return str(row.get(f"{singular[table]}id", ""))
+
+
+_DULL = [
+    "@",
+    "_own",
+    "donot",
+    "createdon",
+    "modifiedon",
+    "statuscode",
+    "statecode",
+    "versionnumber",
+    "ownerid",
+    "fullname",
+    "_transactioncurrencyid",
+    "_cb_member",
+    "contactid",
+    "cb_identityid",
+    "cb_consentid",
+]
 
 
 def _worth(name: str, value: Any) -> bool:
-    dull = ("createdon", "modifiedon", "statuscode", "statecode", "versionnumber", "ownerid")
-    return value not in (None, "", False) and not name.startswith(("@", "_own", "donot", *dull))
+    return value not in (None, "") and not name.startswith(tuple(_DULL))
 
 
 def _short(value: Any) -> str:
     text = str(value)
-    return text if len(text) <= 36 else f"{text[:16]}… ({len(text)} characters)"
+    return text if len(text) <= 48 else f"{text[:16]}… ({len(text)} characters)"
 
 
 def table(head: Row, rows: Iterable[Row]) -> Iterator[str]:

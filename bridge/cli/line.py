@@ -18,6 +18,7 @@ import requests
 from bridge import keys
 from bridge.cli.embedded import Embedded
 from bridge.cli.processes import Announcing, Child, wait_until
+from bridge.keys import Role
 
 ROOT = Path(__file__).parents[2]
 WORKERS, THREADS = 2, 32
@@ -103,7 +104,7 @@ class Line:
         finally:
             session.close()
 
-    def environ(self, role: str) -> dict[str, str]:
+    def environ(self, role: Role) -> dict[str, str]:
         """The variables of a process of `role`: what a deployment would set."""
         assert self.redis is not None  # noqa: S101 - started before
         crm, user = self.sandbox["dynamics"], "reader" if role == "web" else "writer"

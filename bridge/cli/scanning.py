@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import redis
 
+from bridge.cli.embedded import ROLES
 from bridge.cli.journey import Journey
 from bridge.cli.line import Line
 from bridge.privacy import Canary, Scan, places
@@ -26,8 +27,8 @@ def canaries_of(journey: Journey) -> Iterable[Canary]:
 def look(scan: Scan, line: Line) -> None:
     """Both Redis roles, their files, every log, and the bridge's processes."""
     assert line.redis is not None  # noqa: S101 - a running line has it
-    for role in ("tokens", "queue"):
-        client = redis.Redis.from_url(line.redis.url(role, "doctor"))  # type: ignore[arg-type]
+    for role in ROLES:
+        client = redis.Redis.from_url(line.redis.url(role, "doctor"))
         try:
             scan.look(places.redis_contents(role, client))
         finally:

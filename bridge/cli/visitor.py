@@ -3,6 +3,7 @@
 The demo's walk and the flow tests go through the hosted pages with it, as a member would.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -88,22 +89,26 @@ class Visitor:
         """Post a form, following redirects."""
         return self._keep(self._session.post(url, data=data, timeout=20, **kwargs))
 
-    def submit(self, index: int = 0, *, stop_at: str = "", **fields: str) -> requests.Response:
-        """Fill in the page's form and send it; a field that the form hasn't raises KeyError.
+    def submit(self, *, stop_at: str = "", **fields: str) -> requests.Response:
+        """Fill in the form that has these fields, and send it. Raises KeyError where none has.
 
         `stop_at`: redirects are followed only until a Location that starts with it, which isn't
         opened (an OAuth client's redirect URI, say); the answer that carries it is returned.
         """
-        form = self.forms()[index]
-        for name in fields:
-            if name not in form.fields and name not in form.optional:
-                raise KeyError(name)
+        form = self._form(fields)
         data = {**form.fields, **fields}
         url = urljoin(self.page.url, form.action)
         send = self._session.post if form.method == "post" else self._session.get
         key = "data" if form.method == "post" else "params"
         answer = send(url, timeout=20, allow_redirects=False, **{key: data})  # type: ignore[arg-type]
         return self.follow(answer, stop_at)
+
+    def _form(self, fields: Mapping[str, str]) -> Form:
+        """The form that has all of `fields`. Raises KeyError where none has."""
+        for form in self.forms():
+            if all(name in form.fields or name in form.optional for name in fields):
+                return form
+        raise KeyError(", ".join(fields))
 
     def follow(self, answer: requests.Response, stop_at: str = "") -> requests.Response:
         """Go where redirects lead, up to ten of them."""

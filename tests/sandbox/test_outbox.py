@@ -117,7 +117,6 @@ def test_the_page_shows_messages_and_runs_nothing_of_them(gateway):
     assert gateway.read() == []
 
 
-
 def test_a_message_that_comes_again_under_its_own_id_is_kept_once(gateway):
     """The sender's id is an idempotency key: a repeat after a lost answer sends nothing more."""
     sent = [gateway.send("sms", SMS | {"id": "op-1"}).json() for _ in range(2)]
