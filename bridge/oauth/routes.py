@@ -7,6 +7,7 @@ not problem documents; only userinfo, a resource, answers with problems.
 from collections.abc import Callable
 from functools import wraps
 
+import flask
 from authlib.oauth2.rfc6749 import OAuth2Error
 from flask import Blueprint, Response, jsonify
 
@@ -20,6 +21,12 @@ from bridge.oauth.server import Server
 from bridge.oauth.userinfo import userinfo
 from bridge.store.connection import StoreDown
 
+_PAGES = {
+    200: "/signed-out",
+    400: "/error?type=sign-in-over",
+    503: "/error?type=store-unavailable",
+}
+"""Status of an answer for which there is no client to go back to -> the hosted page."""
 _AN_HOUR = "public, max-age=3600"
 View = Callable[[], Response]
 
@@ -33,11 +40,15 @@ def blueprint(parts: Needs) -> Blueprint:
     def add(path: str, name: str, view: View, *methods: str) -> None:
         found.add_url_rule(path, name, _guarded(server, view), methods=list(methods))
 
-    add("/oauth/authorize", "authorize", lambda: authorize(parts, server), "GET", "POST")
+    def add_navigable(path: str, view: View) -> None:
+        readable = _for_people(_guarded(server, view))
+        found.add_url_rule(path, path.rpartition("/")[2], readable, methods=["GET", "POST"])
+
+    add_navigable("/oauth/authorize", lambda: authorize(parts, server))
     add("/oauth/token", "token", server.create_token_response, "POST")
     for path, name in (("revoke", "revocation"), ("introspect", "introspection")):
         add(f"/oauth/{path}", path, _endpoint(server, name), "POST")
-    add("/oauth/logout", "logout", lambda: _logout(parts, server), "GET", "POST")
+    add_navigable("/oauth/logout", lambda: _logout(parts, server))
     add("/oauth/userinfo", "userinfo", lambda: jsonify(userinfo(parts, trace())), "GET", "POST")
     add("/oauth/jwks", "jwks", lambda: _kept(described.jwks(parts)), "GET")
     document = described.metadata(issuer)
@@ -55,6 +66,22 @@ def _guarded(server: Server, view: View) -> View:
             return server.handle_error_response(None, error)
         except StoreDown:
             return server.handle_error_response(None, Refusal("temporarily_unavailable"))
+
+    return run
+
+
+def _for_people(view: View) -> View:
+    """A browser that a person looks at (it prefers HTML) is sent to a page instead of JSON."""
+
+    @wraps(view)
+    def run() -> Response:
+        answer = view()
+        preferred = flask.request.accept_mimetypes.best_match(["application/json", "text/html"])
+        if preferred == "text/html" and answer.is_json:
+            answer.headers["Location"] = _PAGES.get(answer.status_code, _PAGES[400])
+            answer.status_code = 303
+            answer.set_data("")
+        return answer
 
     return run
 

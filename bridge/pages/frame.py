@@ -140,8 +140,7 @@ def _others(t: Texts) -> Iterable[str]:
 
 
 def _switch(code: str) -> str:
-    """This page in another language, as a query alone: a path could name another host (`//…`).
-    After a refused form it is the form anew."""
+    """This page in another language; after a refused form it is the form anew."""
     return "?" + urlencode({**flask.request.args.to_dict(), "lang": code})
 
 

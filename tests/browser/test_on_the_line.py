@@ -126,6 +126,13 @@ def test_from_the_stores_code_to_the_member_site(
     site.fill("#password", journey.member.password)
     site.click("button.primary")
     assert _name(line, _tokens(line, site, verifier)) == journey.member.given_name
+    site.go_back()
+    site.goto(f"{line.url}/oauth/authorize?continue=over")
+    assert site.url.endswith("/error?type=sign-in-over")
+    assert trouble(site) == {}
+    complaints.clear()  # Chromium's own line for a status of 400
+    site.goto(f"{line.url}/oauth/logout")
+    assert site.url.endswith("/signed-out")
 
 
 def test_joining_on_the_way_to_a_site_ends_there(
