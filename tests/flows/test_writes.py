@@ -1036,6 +1036,7 @@ def test_only_our_one_job_exists_for_the_worker(world: World) -> None:
     hook = Webhook("http://127.0.0.1:9/", "finished")
     for made in (
         stranger.enqueue("os.mkdir", "/nowhere"),
+        stranger.enqueue("os.path.join", box, 1),
         stranger.enqueue(jobs.FUNCTION, box, "1"),
         stranger.enqueue(jobs.FUNCTION, "../../x", 1),
         stranger.enqueue(jobs.FUNCTION, box, 1, extra=2),
