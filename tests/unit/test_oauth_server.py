@@ -25,6 +25,7 @@ from tests.support.oauth_site import (
 from tests.support.tokens import at_once, tokens_server, web
 
 VERIFIER = "v" * 43
+QUOTING = "eyJhbGciOiAiRVMyNTYiLCAiY3JpdCI6IFsiXCIiXX0.e30.AA"  # its `crit` has a quotation mark
 CHALLENGE = create_s256_code_challenge(VERIFIER)
 
 
@@ -658,7 +659,7 @@ def test_a_hint_of_anothers_session_leaves_this_one_alone(site):
     assert "code" in query(go(site, browser, prompt="none").headers["Location"])
 
 
-@pytest.mark.parametrize("hint", ["garbage", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
+@pytest.mark.parametrize("hint", ["garbage", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", QUOTING])
 def test_a_forged_hint_is_refused(site, hint):
     """Not ours: 400, nothing ended."""
     browser = signed_in(site)
