@@ -50,6 +50,7 @@ def describe(mapping: Mapping, client: Client) -> Description:
     return Description(tables, keys, navigations, lengths, options, inactive, reading.ahead)
 
 
+_VALUES = "$select=LogicalName&$expand=OptionSet($select=Options)"
 _KEYS = "$select=SchemaName,KeyAttributes,EntityKeyIndexStatus"
 
 

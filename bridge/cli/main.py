@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from bridge.keys import Role
 from config.settings import ConfigTrouble
 
 
@@ -48,7 +49,7 @@ def check_config(role: str) -> None:
     """List every mistake in the configuration, its mapping and its keys."""
     from bridge.cli.check_config import run
 
-    sys.exit(run(role))
+    sys.exit(run(_role(role)))
 
 
 @cli.command()
@@ -58,16 +59,23 @@ def doctor(role: str, as_json: bool) -> None:
     """Try every connection and say what to do about what fails."""
     from bridge.cli.doctor import run
 
-    sys.exit(run(role, as_json))
+    sys.exit(run(_role(role), as_json))
 
 
 @cli.command()
-@click.option("--plan", is_flag=True, required=True, help="Only say what would be needed.")
-def provision(plan: bool) -> None:
-    """List the tables, columns and keys that the CRM needs, and which are missing."""
-    from bridge.cli.provision import run
+@click.option("--plan", is_flag=True, help="List what the CRM needs, and what is missing.")
+@click.option("--check-row", is_flag=True, help="Write the identity check row (worker's host).")
+@click.option("--role", type=click.Choice(["web", "worker"]), default="worker", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The plan as one JSON object.")
+def provision(plan: bool, check_row: bool, role: str, as_json: bool) -> None:
+    """List the tables, columns, keys and privileges that the CRM needs; write the check row."""
+    from bridge.cli import provision as provisioning
 
-    sys.exit(run())
+    if plan == check_row:
+        raise click.UsageError("give one of --plan and --check-row")
+    if check_row:
+        sys.exit(provisioning.write_check_row())
+    sys.exit(provisioning.plan(_role(role), as_json))
 
 
 @cli.group()
@@ -125,6 +133,11 @@ def privacy_report(out: Path) -> None:
     from bridge.cli.privacy_report import run
 
     sys.exit(run(out))
+
+
+def _role(name: str) -> Role:
+    """What click has checked."""
+    return "web" if name == "web" else "worker"
 
 
 def main() -> None:

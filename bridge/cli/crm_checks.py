@@ -1,0 +1,178 @@
+"""The doctor's look at the CRM: credential, user, clock, mapped tables, and the reader's limits.
+
+It uses a token of its own, fetched now: a token that waits in the shared cache would hide that the
+secret is wrong. Not for: any one CRM; what to do about its codes is in its adapter's `Guide`.
+"""
+
+import uuid
+from collections.abc import Iterator
+
+from adapters import registry
+from adapters.base import Adapter, Description, FreeBudget, Remote
+from adapters.errors import BadCredentials, CrmError, NotFound, Refused
+from bridge.cli.checks import Check, failed, ok, unsure
+from bridge.cli.needs import Need, needs
+from bridge.cli.redis_checks import clock
+from bridge.keys import Role
+from bridge.services import check_row
+from bridge.services.identities import IdentityKeys
+from config.settings import Settings
+from mappings.loader import Mapping
+
+
+class OwnTokens:
+    """A TokenCache that keeps a token in this process only."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[str, float]] = {}
+
+    def get(self, name: str) -> tuple[str, float] | None:
+        """What `put` was given; a command doesn't outlive a token."""
+        return self._held.get(name)
+
+    def put(self, name: str, token: str, seconds: float) -> None:
+        """Keep it."""
+        self._held[name] = token, seconds
+
+    def single_flight(self, name: str, seconds: float) -> "_Alone":
+        """There is nobody else."""
+        return _Alone()
+
+
+class _Alone:
+    def __enter__(self) -> bool:
+        return True
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+
+def connect(settings: Settings, mapping: Mapping, role: Role) -> Adapter:
+    """This role's CRM user, outside budget and shared tokens. Raises CrmError."""
+    crm = settings.crm
+    remote = Remote(
+        options=crm.options,
+        credential=crm.credential,
+        tokens=OwnTokens(),
+        budget=FreeBudget(),
+        lane="doctor",
+        connect_timeout=crm.connect_timeout,
+        read_timeout=crm.worker_timeout,
+    )
+    return registry.make(crm.adapter, mapping, remote)
+
+
+def checks(crm: Adapter, mapping: Mapping, role: Role, keys: IdentityKeys) -> Iterator[Check]:
+    """All of them; only the first where the credential or the way there is wrong."""
+    first = _signed_in(crm)
+    yield first
+    if first.state != "ok":
+        return
+    try:
+        found = crm.describe()
+    except CrmError as error:
+        yield _failure(crm, "CRM, tables", error)
+        return
+    if found.ahead is None:
+        yield unsure("CRM, clock", "its answers don't say the time")
+    else:
+        yield clock("CRM, clock", found.ahead)
+    yield from _fitting(crm, mapping, found)
+    yield from _readable(crm, mapping)
+    yield _row(crm, keys)
+    if role == "web":
+        yield from _cannot_write(crm, mapping)
+
+
+def _signed_in(crm: Adapter) -> Check:
+    try:
+        crm.ping()
+    except CrmError as error:
+        return _failure(crm, "CRM, user", error)
+    return ok("CRM, user", "token fetched, and the CRM knows its user")
+
+
+def _failure(crm: Adapter, name: str, error: CrmError) -> Check:
+    """In the error's own constant words."""
+    advice = crm.guide.advice
+    code = f" ({error.remote_code})" if error.remote_code else ""
+    return failed(name, f"{error.code}{code}", advice.get(error.remote_code, "")
+                  or advice.get(error.code, ""))  # fmt: skip
+
+
+def _fitting(crm: Adapter, mapping: Mapping, found: Description) -> Iterator[Check]:
+    listed = list(needs(mapping, crm.guide, found))
+    for table in dict.fromkeys(need.table for need in listed):
+        own = [need for need in listed if need.table == table]
+        wrong = [need for need in own if need.trouble]
+        if not wrong:
+            count = sum(need.what == "column" for need in own)
+            said = f"{count} columns, their types, lengths and options, keys, relationships"
+            yield ok(f"CRM, table {table}", said)
+        elif own[0].trouble:
+            yield _wrong(own[0])
+        else:
+            yield from map(_wrong, wrong)
+
+
+def _wrong(need: Need) -> Check:
+    name = f"CRM, {need.what} {need.name}"
+    if need.what != "table":
+        name += f" of {need.table}"
+    made = " ".join(filter(None, (need.type, f"({need.detail})" if need.detail else "")))
+    field = f"{need.field}: " if need.field else ""
+    return failed(name, need.trouble, f"{field}make it {made}, or change the mapping".strip())
+
+
+def _readable(crm: Adapter, mapping: Mapping) -> Iterator[Check]:
+    """Reading every mapped column of a record that isn't there tells whether we may."""
+    for kind in mapping.kinds.values():
+        name = f"CRM, reading {kind.table}"
+        try:
+            crm.get(kind.kind, str(uuid.uuid4()), tuple(kind.fields))
+        except NotFound:
+            yield ok(name, "allowed, with every mapped column")
+        except CrmError as error:
+            yield _failure(crm, name, error)
+        else:
+            yield unsure(name, "a random id found a record")
+
+
+def _row(crm: Adapter, keys: IdentityKeys) -> Check:
+    name = "CRM, identity check row"
+    try:
+        now = check_row.state(crm, keys)
+    except CrmError as error:
+        return _failure(crm, name, error)
+    if now == "found":
+        return ok(name, "this CRM's identities were made with our identity key")
+    if now == "missing":
+        do = "on the worker's host, once for each CRM: `python -m bridge provision --check-row`; "
+        return failed(name, "not found", f"{do}if that was done, this is another identity key")
+    return failed(name, "it isn't ours", "somebody wrote to it in the CRM: find out who and why")
+
+
+def _cannot_write(crm: Adapter, mapping: Mapping) -> Iterator[Check]:
+    """By trying: an empty record under a random id, which is removed if it was made."""
+    for kind in mapping.kinds.values():
+        name, id = f"CRM, the reader can't write {kind.table}", str(uuid.uuid4())
+        try:
+            crm.create(kind.kind, id, {})
+        except BadCredentials:
+            yield ok(name, "a create was refused for want of the privilege")
+        except Refused as error:
+            do = "take every privilege but read from the reading user's role"
+            yield failed(name, f"refused only for its content ({error.code})", do)
+        except CrmError as error:
+            yield unsure(name, f"couldn't be tried ({error.code})")
+        else:
+            yield failed(name, f"it can; {_removed(crm, kind.kind, id)}",
+                         "take every privilege but read from the reading user's role")  # fmt: skip
+
+
+def _removed(crm: Adapter, kind: str, id: str) -> str:
+    try:
+        crm.erase(kind, id)
+    except CrmError:
+        return f"the empty {kind} {id} is left behind, remove it in the CRM"
+    return "the empty record was removed again"
