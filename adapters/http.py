@@ -1,20 +1,16 @@
-"""The transports to a CRM and what can go wrong on the way. Not for: any CRM's own errors.
+"""The way to a CRM and what can go wrong on it. Not for: any CRM's own errors.
 
-Both answer with `Answer` or raise Unreachable, TimedOut or Malformed, with nothing inside. Neither
-takes anything from the environment (proxies, netrc, CA bundles), keeps a cookie (Dataverse's
-affinity cookie would pin us to one of its servers), or follows a redirect.
+This transport and the thin one (`thin.py`) answer with `Answer` or raise Unreachable, TimedOut or
+Malformed, with nothing inside. Neither takes anything from the environment (proxies, netrc, CA
+bundles), keeps a cookie (Dataverse's affinity cookie would pin us to one of its servers), or
+follows a redirect.
 """
 
-import http.client
-import ssl
-import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import certifi
 import requests
@@ -146,140 +142,3 @@ class RequestsTransport:
     def close(self) -> None:
         """See Transport."""
         self._wire.close()
-
-
-@dataclass(frozen=True)
-class _Idle:
-    connection: http.client.HTTPConnection
-    since: float
-
-
-class ThinTransport:
-    """GET over `http.client` with a keep-alive pool of its own: the hot read costs a fourth of the
-    CPU of one through `requests` (measured in `benchmarks/`).
-
-    A connection that idled longer than `max_idle` isn't used again; it should be less than the
-    CRM's keep-alive. Where one turns out to be closed, the GET is repeated once on a new one.
-    """
-
-    def __init__(
-        self,
-        base: str,
-        limits: Limits,
-        ca_file: str | None = None,
-        max_idle: float = 20.0,
-        keep: int = 64,
-    ) -> None:
-        parts = urlsplit(base)
-        self._host, self._port = parts.hostname or "", parts.port
-        self._limits = limits
-        self._tls: ssl.SSLContext | None = None
-        if parts.scheme == "https":
-            # Not the default locations: OpenSSL takes those from the environment.
-            self._tls = ssl.create_default_context(cafile=ca_file or certifi.where())
-        self._max_idle = max_idle
-        self._keep = keep
-        self._idle: deque[_Idle] = deque()
-        self._lock = threading.Lock()
-
-    def send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, end: float
-    ) -> Answer:
-        """See Transport; only GET, since it may be repeated."""
-        if method != "GET" or body is not None:
-            raise ValueError("GET only")
-        connection = self._take()
-        if connection is not None:
-            try:
-                return self._exchange(connection, target, headers, end)
-            except Unreachable:
-                pass  # it was closed while it idled
-        return self._exchange(self._connect(end), target, headers, end)
-
-    def close(self) -> None:
-        """See Transport."""
-        with self._lock:
-            idle, self._idle = list(self._idle), deque()
-        for entry in idle:
-            entry.connection.close()
-
-    def _take(self) -> http.client.HTTPConnection | None:
-        """The idle connection used last, if it isn't too old; older ones are closed."""
-        with self._lock:
-            entry = self._idle.pop() if self._idle else None
-            if entry and time.monotonic() - entry.since <= self._max_idle:
-                return entry.connection
-            stale, self._idle = [entry, *self._idle] if entry else [], deque()
-        for old in stale:
-            old.connection.close()
-        return None
-
-    def _give(self, connection: http.client.HTTPConnection) -> None:
-        with self._lock:
-            if len(self._idle) < self._keep:
-                self._idle.append(_Idle(connection, time.monotonic()))
-                return
-        connection.close()
-
-    def _connect(self, end: float) -> http.client.HTTPConnection:
-        timeout = left(end, self._limits.connect)
-        if self._tls:
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=timeout, context=self._tls
-            )
-        else:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout)
-        try:
-            connection.connect()
-        except OSError:
-            connection.close()
-            raise Unreachable from None
-        return connection
-
-    def _exchange(
-        self,
-        connection: http.client.HTTPConnection,
-        target: str,
-        headers: Mapping[str, str],
-        end: float,
-    ) -> Answer:
-        kept = False
-        try:
-            connection.sock.settimeout(left(end, self._limits.read))
-            connection.request("GET", target, headers={"User-Agent": AGENT, **headers})
-            response = connection.getresponse()
-            answer = self._answer(response, connection, end)
-            response.close()
-            kept = not response.will_close
-            return answer
-        except TimeoutError:
-            raise TimedOut from None
-        except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLError):
-            raise Unreachable from None
-        except (http.client.HTTPException, OSError, ValueError):
-            raise Malformed from None
-        finally:
-            if kept:
-                self._give(connection)
-            else:
-                connection.close()
-
-    def _answer(
-        self,
-        response: http.client.HTTPResponse,
-        connection: http.client.HTTPConnection,
-        end: float,
-    ) -> Answer:
-        headers = {name.lower(): value for name, value in response.getheaders()}
-        whole = bytearray()
-        while piece := response.read1(_CHUNK):
-            whole += piece
-            if len(whole) > self._limits.largest:
-                raise Malformed
-            seconds = left(end, self._limits.read)
-            if connection.sock is not None:  # None where the server closes after its answer
-                connection.sock.settimeout(seconds)
-        # `read1` doesn't complain about a body that ended early.
-        if response.length or headers.get("content-encoding", "identity") != "identity":
-            raise Malformed
-        return Answer(response.status, headers, bytes(whole))

@@ -19,7 +19,8 @@ from adapters.dynamics.errors import error_of
 from adapters.dynamics.options import Options
 from adapters.dynamics.tokens import Tokens
 from adapters.errors import CrmError, Malformed, Throttled
-from adapters.http import Answer, Limits, RequestsTransport, ThinTransport, Transport, Wire
+from adapters.http import Answer, Limits, RequestsTransport, Transport, Wire
+from adapters.thin import ThinTransport
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 PROTOCOL = {

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from adapters.errors import Malformed, TimedOut, Unreachable
-from adapters.http import Limits, RequestsTransport, ThinTransport, Wire
+from adapters.http import Limits, RequestsTransport, Wire
+from adapters.thin import ThinTransport
 from sandbox.kit.ca import make_ca
 
 LIMITS = Limits(connect=0.5, read=0.6, largest=10_000)
