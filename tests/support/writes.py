@@ -5,6 +5,7 @@ Not for: HTTP. `World` is what the tests of writes work with.
 
 import multiprocessing
 import secrets
+import shutil
 import tempfile
 import time
 import uuid
@@ -176,6 +177,7 @@ class World:
                 if process.is_alive():
                     process.kill()
                     process.join()
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
