@@ -66,14 +66,17 @@ def _life(lives: list[int]) -> str:
     return f"{max(lives)} s" + (" or none" if min(lives) < 0 else "")
 
 
-def keys_without_end(client: redis.Redis) -> list[str]:
-    """Prefixes of keys that have no TTL although their line of the list gives one."""
+def strays(client: redis.Redis) -> list[str]:
+    """Keys that break the closed list: no line names them, or they have no end although theirs
+    gives one. Named by prefix, or by the few characters that say which list they are missing on."""
     found = set()
     for key in _keys(client):
-        known = prefix_of(key.decode())
-        endless = key.decode().startswith(RQ_FOREVER)
-        if known and known.ttl is not None and not endless and client.ttl(key) == -1:
-            found.add(known.name)
+        name = key.decode("utf-8", "replace")
+        known = prefix_of(name)
+        if known is None:
+            found.add(f"{name[:8]}…: not on the list")
+        elif known.ttl is not None and not name.startswith(RQ_FOREVER) and client.ttl(key) == -1:
+            found.add(f"{known.name}: no time to live")
     return sorted(found)
 
 

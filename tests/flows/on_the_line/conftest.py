@@ -14,6 +14,7 @@ import pytest
 import redis
 import requests
 
+from bridge.cli import holdings
 from bridge.cli.journey import Journey, Member
 from bridge.cli.line import Line
 from bridge.privacy import Canary, Scan, places
@@ -38,6 +39,7 @@ class Watch:
     def __init__(self, line: Line) -> None:
         self.line = line
         self.canaries: list[Canary] = []
+        self.strays: list[str] = []
         self._read: dict[Path, int] = {}
         self._asked = 0
 
@@ -48,6 +50,7 @@ class Watch:
         for role in ("tokens", "queue"):
             client = redis.Redis.from_url(self.line.redis.url(role, "doctor"))
             scan.look(places.redis_contents(role, client))
+            self.strays += [f"{role} Redis, {stray}" for stray in holdings.strays(client)]
             client.close()
         scan.look(self._new_bytes())
         scan.look(places.addresses(self._new_addresses()))
@@ -89,9 +92,11 @@ def watch(line: Line) -> Watch:
 
 @pytest.fixture(autouse=True)
 def _nothing_personal_rests(watch: Watch) -> Iterator[None]:
-    """After each test: no value of any member so far rests on our side."""
+    """After each test: no value of any member so far rests on our side, and Redis holds no key
+    that isn't on the closed list, or that has no end without a reason."""
     yield
     assert watch.findings() == []
+    assert watch.strays == []
 
 
 @pytest.fixture
