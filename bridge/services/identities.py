@@ -11,17 +11,17 @@ import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 import idna
 import phonenumbers
 
 from adapters.base import Found, Trace
 from adapters.errors import NotFound
+from bridge import log
 from bridge.seal import Pseudonyms
 
 Kind = Literal["mobile", "email", "wechat_oa", "wechat_mini", "card"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 FORM = "1"
 """The version of the normal forms below. It is part of every id: a change of form is a migration of
@@ -140,17 +140,14 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class SignIn:
-    """An identity and its member, active. `moved`: a merge in the CRM moved the row, whose MAC
-    still names the record that was merged away."""
+    """An identity and its member, active."""
 
     identity_id: str
-    member_id: str
+    member_id: str = field(repr=False)
     member: Found
-    moved: bool = False
-    row: Found | None = field(default=None, repr=False)
 
 
-_ROW = ("member", "member_text", "mac", "last_operations")
+_ROW = ("member", "member_text", "mac")
 _MEMBER = ("state", "master", "stamp", "subject")
 
 
@@ -177,12 +174,13 @@ def resolve(
     bound_to = row.record.get("member_text") or ""
     if member is None or not keys.holds(identity_id, bound_to, row.record.get("mac") or ""):
         return None
-    moved = member.id != bound_to
-    if moved and not _merged(crm, bound_to, member.id, trace):
-        return None
+    if member.id != bound_to:
+        if not _merged(crm, bound_to, member.id, trace):
+            return None
+        log.event("identity-moved-by-merge", kind=kind)
     if member.record.get("state") == "inactive" or member.record.get("master") is not None:
         return None
-    return SignIn(identity_id, member.id, member, moved, row)
+    return SignIn(identity_id, member.id, member)
 
 
 def _merged(crm: Reader, loser: str, winner: str, trace: Trace | None) -> bool:

@@ -11,7 +11,6 @@ redis-py's own client-side cache refuses Redis 7.0 and Valkey, hence this small 
 import contextlib
 import logging
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -175,12 +174,3 @@ class CallerCache(Generic[Value]):
             return
         for key in keys:
             self._change(key.decode() if isinstance(key, bytes) else key)
-
-
-def wait_alive(cache: CallerCache[Any], seconds: float = 2.0) -> bool:
-    """Wait until changes reach this process; for start-up checks and tests."""
-    cache.get("", 0)
-    until = time.monotonic() + seconds
-    while not cache.alive and time.monotonic() < until:
-        time.sleep(0.005)
-    return cache.alive

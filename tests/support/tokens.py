@@ -1,12 +1,14 @@
 """A tokens server under the shipped ACL, spoken to as the web user. Not for: the queue role."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bridge.cli.embedded import Server
+from bridge.store.caller_cache import CallerCache
 from bridge.store.connection import Redis
 
 T = TypeVar("T")
@@ -41,3 +43,12 @@ def at_once(times: int, call: Callable[[], T]) -> list[T]:
     for thread in threads:
         thread.join()
     return results
+
+
+def wait_alive(cache: CallerCache[Any], seconds: float = 2.0) -> bool:
+    """Wait until changes reach the cache."""
+    cache.get("", 0)
+    until = time.monotonic() + seconds
+    while not cache.alive and time.monotonic() < until:
+        time.sleep(0.005)
+    return cache.alive

@@ -8,10 +8,10 @@ import pytest
 
 from bridge.seal import Keyring, Mac, Pseudonyms
 from bridge.store import prefix_of
-from bridge.store.caller_cache import CallerCache, wait_alive
+from bridge.store.caller_cache import CallerCache
 from bridge.store.connection import Redis, StoreDown
 from bridge.store.grants import Authorization, Caller, Code, Grants, Lives, digest
-from tests.support.tokens import at_once, tokens_server, web
+from tests.support.tokens import at_once, tokens_server, wait_alive, web
 
 MEMBER = "canary-member-0b1c"
 ALLOWED = Authorization(
