@@ -105,7 +105,8 @@ class Journey:
         """The link is opened inside WeChat, whose web OAuth proves the openid."""
         url = f"{self.wechat['url']}/_sandbox/wechat/as"
         self.phone.get(url, params={"openid": self.follower["openid"]})
-        self._see(self.phone.get(link), "mobile")
+        self.phone.get(link)
+        self._see(self.phone, "mobile")
         return self.phone.path()
 
     @staticmethod
@@ -116,8 +117,10 @@ class Journey:
     def prove_mobile(self) -> None:
         """A one-time code to the mobile, and back."""
         sent = time.time()
-        self._see(self.phone.submit(mobile=self.member.mobile), "code")
-        self._see(self.phone.submit(code=self.code(self.member.mobile, sent)), "given_name")
+        self.phone.submit(mobile=self.member.mobile)
+        self._see(self.phone, "code")
+        self.phone.submit(code=self.code(self.member.mobile, sent))
+        self._see(self.phone, "given_name")
 
     def give_details(self) -> None:
         """Name, e-mail, birth date, password, consents; the page waits for the CRM."""
@@ -156,7 +159,8 @@ class Journey:
             "code_challenge": challenge_of(verifier),
             "code_challenge_method": "S256",
         }
-        self._see(site.get(f"{self.line.url}/oauth/authorize?{urlencode(query)}"), "identifier")
+        site.get(f"{self.line.url}/oauth/authorize?{urlencode(query)}")
+        self._see(site, "identifier")
         back = site.submit(
             identifier=self.member.mobile, password=self.member.password, stop_at=REDIRECT
         )
@@ -245,13 +249,13 @@ class Journey:
             self._expect(self.http.post(f"{self.line.url}/oauth/token", data=data), 200).json()
         )
 
-    def _see(self, page: requests.Response, name: str) -> None:
-        """The page must have a form with this field."""
-        visitor = self.phone if page is self.phone.page else None
-        forms = visitor.forms() if visitor else [None]
-        if page.status_code != 200 or not any(f is None or name in f.fields for f in forms):
-            said = visitor.text() if visitor else ""
-            raise StepFailed(f"{urlsplit(page.url).path}: {page.status_code}, no {name}: {said}")
+    @staticmethod
+    def _see(visitor: Visitor, name: str) -> None:
+        """The visitor's page must have a form with this field."""
+        page = visitor.page
+        if page.status_code != 200 or not any(name in form.fields for form in visitor.forms()):
+            place = urlsplit(page.url).path
+            raise StepFailed(f"{place}: {page.status_code}, no {name}: {visitor.text()}")
 
     @staticmethod
     def _expect(answer: requests.Response, status: int) -> requests.Response:

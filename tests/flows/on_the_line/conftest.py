@@ -43,6 +43,12 @@ class Watch:
         self._read: dict[Path, int] = {}
         self._asked = 0
 
+    def plant(self, journey: Journey) -> None:
+        """Look for this member's values from now on."""
+        openid = journey.follower["openid"]
+        values = journey.member.canaries() | {"openid": openid}
+        self.canaries += [Canary(name, value) for name, value in values.items()]
+
     def findings(self) -> list[str]:
         """One sentence for each value that rests somewhere."""
         scan = Scan(self.canaries)
@@ -130,8 +136,7 @@ def journey_of(line: Line, watch: Watch) -> Journey:
     url = f"{line.sandbox['wechat']['url']}/_sandbox/seed"
     assert requests.post(url, json=seed, timeout=10).status_code == 200
     journey.follower = {"name": openid[-8:], "openid": openid}
-    values = journey.member.canaries() | {"openid": openid}
-    watch.canaries += [Canary(name, value) for name, value in values.items()]
+    watch.plant(journey)
     return journey
 
 

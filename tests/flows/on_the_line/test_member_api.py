@@ -2,42 +2,33 @@
 
 import statistics
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests
 
-from bridge.cli.journey import Journey, Member, bearer
+from bridge.cli.journey import Journey, bearer
 from bridge.cli.line import Line
+from tests.flows.on_the_line.conftest import Watch, new_member
+from tests.flows.on_the_line.crm import Crm
 
 CONSENTS = [{"purpose": "membership", "granted": True, "text_version": "2026-11"}]
 SCOPE = "registrations:write"
-NUMBERS = iter(range(13900000001, 13900000999))
-
-
-@pytest.fixture(scope="module")
-def line() -> Iterator[Line]:
-    """Everything, started once for this file; many codes are asked for."""
-    with Line(overrides={"BRIDGE_LIMITS__CODES_PER_NETWORK": "10000"}) as started:
-        yield started
 
 
 @pytest.fixture
-def someone(line: Line) -> Iterator["Someone"]:
-    """A person with a number of their own. What a test did to the CRM is undone."""
-    person = Someone(line)
-    yield person
-    person.crm("faults", {"clear": True})
+def someone(line: Line, watch: Watch, crm: Crm) -> "Someone":
+    """A person with a number of their own. What a test did to the CRM is undone by `crm`."""
+    return Someone(line, watch)
 
 
 class Someone(Journey):
     """A person who becomes a member through a client's back end."""
 
-    def __init__(self, line: Line) -> None:
-        super().__init__(line, Member(mobile=f"+86{next(NUMBERS)}"))
-        self.phone.get(f"{line.url}/healthz")  # `sign_in` looks at the phone's last page
+    def __init__(self, line: Line, watch: Watch) -> None:
+        super().__init__(line, new_member())
+        watch.plant(self)
         self.backend = bearer(self.client_token("store-backend", SCOPE))
 
     def api(self, method: str, path: str, **kwargs: Any) -> requests.Response:
@@ -163,21 +154,6 @@ def test_a_write_waits_for_a_crm_that_is_down(someone: Someone) -> None:
     assert (shown["status"], shown["etag"]) == ("applied", read.headers["ETag"])
     (contact,) = person.contacts()
     assert contact["cb_lastoperations"].split().count(op[:10]) == 1
-
-
-def test_a_lost_reply_is_one_change(someone: Someone) -> None:
-    """The CRM commits and the answer is lost: the write is told as applied, and was done once."""
-    person = someone.join()
-    (before,) = person.contacts()
-    person.crm("faults", {"kind": "cut_after", "match": {"method": "PATCH"}, "times": 1})
-    answer = person.api("PATCH", "/v1/me", json={"given_name": "An"}, timeout=20)
-    assert answer.status_code in (202, 204)
-    deadline = time.monotonic() + 15
-    while person.contacts()[0]["firstname"] != "An" and time.monotonic() < deadline:
-        time.sleep(0.2)
-    (after,) = person.contacts()
-    done = set(after["cb_lastoperations"].split()) - set(before["cb_lastoperations"].split())
-    assert len(done) == 1
 
 
 def test_a_member_that_staff_deactivate_is_signed_out(someone: Someone) -> None:
