@@ -49,12 +49,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_sep("!", text, red=True, bold=True)
 
 
-@pytest.fixture(autouse=True)
-def _needs_chromium(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("browser") and not chromium():
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture, so that nothing is started in vain."""
+    if item.get_closest_marker("browser") and not chromium():
         if os.environ.get("BRIDGE_REQUIRE_BROWSER") == "1":
             pytest.fail("no Chromium on this machine")
-        _skipped.append(request.node.nodeid)
+        _skipped.append(item.nodeid)
         pytest.skip("no Chromium on this machine")
 
 
