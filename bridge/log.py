@@ -6,12 +6,13 @@ their text and tracebacks are replaced by the logger's name and the place in the
 requests, urllib3, msal, rq and redis all put URLs or arguments into theirs.
 """
 
-import json
 import logging
 import sys
 import time
 import traceback
 from typing import Any, TextIO
+
+import orjson
 
 ALLOWED = frozenset(
     [
@@ -60,8 +61,10 @@ _ours = logging.getLogger("bridge")
 def event(name: str, level: int = logging.INFO, **fields: Any) -> None:
     """Log one event. `name` is a constant; fields that aren't in ALLOWED are dropped."""
     if _ours.isEnabledFor(level):
-        kept = {key: value for key, value in fields.items() if key in ALLOWED}
-        _ours.log(level, name, extra={"fields": kept})
+        # Not `_ours.log`: it would look through the stack for the caller, at each request.
+        record = logging.LogRecord(_ours.name, level, "", 0, name, None, None)
+        record.fields = {key: value for key, value in fields.items() if key in ALLOWED}
+        _ours.handle(record)
 
 
 def failure(name: str, error: BaseException, **fields: Any) -> None:
@@ -92,11 +95,11 @@ class Lines(logging.Formatter):
             line["place"] = f"{record.module}:{record.lineno}"
             if record.exc_info and record.exc_info[0]:
                 line["code"] = record.exc_info[0].__name__
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return orjson.dumps(line, str).decode()
 
     @staticmethod
     def _time(record: logging.LogRecord) -> str:
-        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + "Z"
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
 
 
 def setup(level: str = "INFO", stream: TextIO | None = None) -> None:

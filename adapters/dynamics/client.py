@@ -22,6 +22,7 @@ from adapters.errors import CrmError, Malformed, Throttled
 from adapters.http import Answer, Limits, RequestsTransport, Transport, Wire
 from adapters.thin import ThinTransport
 
+_JSON = json.JSONDecoder(parse_float=Decimal)
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 PROTOCOL = {
     "Accept": "application/json",
@@ -128,7 +129,7 @@ def document(answer: Answer) -> dict[str, Any]:
     if not content_type.startswith("application/json"):
         raise Malformed
     try:
-        found = json.loads(answer.body, parse_float=Decimal)
+        found = _JSON.decode(answer.body.decode())
     except (ValueError, RecursionError):
         raise Malformed from None
     if not isinstance(found, dict):

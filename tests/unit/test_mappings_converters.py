@@ -1,9 +1,11 @@
 """Converters: both ways, strict, and silent about values."""
 
+import random
 import traceback
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,6 +154,17 @@ def test_moment_in_any_zone():
 def test_phone_as_staff_typed_it(typed, read):
     """A number is brought to E.164; what is none reads as it stands."""
     assert Phone(region="CN").load(typed) == read
+
+
+def test_phone_that_needs_no_parsing():
+    """The numbers that are taken as they stand are those that parsing would give as they stand."""
+    dice = random.Random(1)
+    for _ in range(3000):
+        text = f"+861{dice.choice('3456789')}{dice.randrange(10**9):09}"
+        parsed = phonenumbers.parse(text, dice.choice(["CN", "US", "DE"]))
+        assert phonenumbers.is_possible_number(parsed)
+        written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        assert written == text == Phone().load(text)
 
 
 @given(
