@@ -128,9 +128,21 @@ def dead_letters_drop(op: str) -> None:
 @click.option(
     "--out", default="docs/privacy.md", show_default=True, type=click.Path(path_type=Path)
 )
-def privacy_report(out: Path) -> None:
+@click.option("--scan", is_flag=True, help="Walk a member through the demo's line and scan first.")
+def privacy_report(out: Path, scan: bool) -> None:
     """Write which personal field goes where, under which key, for how long."""
     from bridge.cli.privacy_report import run
+
+    sys.exit(run(out, scan))
+
+
+@cli.command()
+@click.option(
+    "--out", default="docs/configuration.md", show_default=True, type=click.Path(path_type=Path)
+)
+def docs(out: Path) -> None:
+    """Write the table of all settings."""
+    from bridge.cli.settings_docs import run
 
     sys.exit(run(out))
 
