@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test check bench conformance lock clean setup
+.PHONY: help demo test check bench conformance judges lock clean setup
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -29,6 +29,9 @@ bench: $(VENV)/.dev  ## measure reads, writes and the token endpoint beside a pl
 
 conformance: $(VENV)/.dev  ## the adapter contract's clauses (ADAPTER=dynamics|memory)
 	@$(RUN) -m pytest tests/conformance $(if $(ADAPTER),-k $(ADAPTER)) $(ARGS)
+
+judges: $(VENV)/.dev  ## OAuth clients that others wrote, against the whole line (needs Node 20 and npm)
+	@$(RUN) -m tests.judges $(ARGS)
 
 setup: $(VENV)/.dev  ## the virtual environment with everything
 

@@ -85,14 +85,14 @@ def _supported(visit: _Visit) -> None:
     """Raises Refusal, to be sent back to the client, for what we don't serve."""
     asked = visit.parameters
     back = _Back(asked)
+    if "request" in asked:  # first: a request object may hold the rest (RFC 9101 section 5)
+        raise back.refusal("request_not_supported")
+    if "request_uri" in asked:
+        raise back.refusal("request_uri_not_supported")
     if "response_type" not in asked:
         raise back.refusal("invalid_request")
     if asked["response_type"] != "code":
         raise back.refusal("unsupported_response_type")
-    if "request" in asked:
-        raise back.refusal("request_not_supported")
-    if "request_uri" in asked:
-        raise back.refusal("request_uri_not_supported")
     if asked.get("response_mode", "query") != "query":
         raise back.refusal("invalid_request")
     if not visit.prompts <= set(PROMPTS) or ("none" in visit.prompts and len(visit.prompts) > 1):
