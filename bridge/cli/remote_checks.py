@@ -121,7 +121,7 @@ def _callback(settings: Settings) -> Check:
         return unsure(name, "the web server can't be reached from here by its own issuer URL")
     if answer.status_code == 200 and answer.text == echo:
         return ok(name, "answers WeChat's check of the URL, with our token")
-    do = "is it this deployment that answers at the issuer's URL, with the same wechat.token?"
+    do = "see that this deployment answers at the issuer's URL, with the same wechat.token"
     return failed(name, f"answers {answer.status_code}, not the echostr", do)
 
 

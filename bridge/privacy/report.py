@@ -152,8 +152,8 @@ def _looks() -> Iterator[str]:
         f"{DEPTH} times;\n"
         "- in both Redis roles (every key's name and content of every type, RQ's too, SLOWLOG, "
         "client names), their files on disk, every log, command lines and environments of the "
-        "processes, and the URLs that the CRM was called with. The queue's file keeps every envelope "
-        "that waited, so that those are looked at too.\n"
+        "processes, and the URLs that the CRM was called with. The queue's file keeps every "
+        "envelope that waited, so that those are looked at too.\n"
     )
     yield "It can't see:\n"
     yield from (f"- {sentence}" for sentence in _CAN_NOT)

@@ -1,0 +1,108 @@
+"""`check-config` tells every mistake of every file at once, by name and never with a value."""
+
+from pathlib import Path
+
+import pytest
+
+from bridge import keys
+from bridge.cli import check_config
+from tests.unit.test_config import GOOD
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """A configuration without a mistake, for either role."""
+    keys.make(tmp_path / "keys")
+    crm = {"URL": "https://a.example", "AUTHORITY": "https://b.example", "TENANT": "c"}
+    options = {f"BRIDGE_CRM__OPTIONS__{name}": value for name, value in crm.items()}
+    return {**GOOD, **options, "BRIDGE_KEYS__DIRECTORY": str(tmp_path / "keys" / "web")}
+
+
+def test_a_good_configuration_is_one_line(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing to mend is status 0 and one line."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert check_config.mistakes("web", environ) == []
+
+    monkeypatch.setattr(check_config, "mistakes", lambda role: [])
+    assert check_config.run("web") == 0
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_mistakes_of_all_files_come_at_once(environ: dict[str, str], tmp_path: Path) -> None:
+    """A wrong setting doesn't hide a wrong mapping, key directory or list of clients."""
+    (tmp_path / "mapping.yaml").write_text("crm: dynamics\nkinds: {}\n")
+    (tmp_path / "clients.yaml").write_text("clients: [{client_id: secret-value}]\n")
+    (tmp_path / "keys/web/private").write_text("k AAAA")
+    environ |= {
+        "BRIDGE_OAUTH__CODE_SECONDS": "9999",
+        "BRIDGE_WECHAT__ORIGINAL_ID": "",
+        "BRIDGE_CRM__MAPPING": str(tmp_path / "mapping.yaml"),
+        "BRIDGE_OAUTH__CLIENTS_FILE": str(tmp_path / "clients.yaml"),
+    }
+
+    found = check_config.mistakes("web", environ)
+
+    assert {"member: is missing", "identity: is missing", "consent: is missing"} <= set(found)
+    for begin in ("oauth.code_seconds", "keys.directory: holds private", "clients"):
+        assert any(sentence.startswith(begin) for sentence in found), begin
+    assert not any("secret-value" in sentence or "9999" in sentence for sentence in found)
+
+
+def test_what_settings_contradict_comes_with_the_rest(environ: dict[str, str]) -> None:
+    """A missing WeChat id and an unknown adapter option stand beside each other."""
+    environ |= {"BRIDGE_CRM__OPTIONS__COLOUR": "red"}
+    found = check_config.mistakes("web", environ)
+
+    assert found == ["crm.options.colour is unknown"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"BRIDGE_NOTIFY__SMS__KIND": "http"}, {"notify.sms.url", "notify.sms.token"}),
+        ({"BRIDGE_NOTIFY__MAIL__KIND": "smtp"}, {"notify.mail.host", "notify.mail.sender"}),
+        (
+            {
+                "BRIDGE_NOTIFY__MAIL__KIND": "smtp",
+                "BRIDGE_NOTIFY__MAIL__HOST": "h",
+                "BRIDGE_NOTIFY__MAIL__SENDER": "a@b.example",
+                "BRIDGE_NOTIFY__MAIL__USER": "u",
+                "BRIDGE_NOTIFY__MAIL__STARTTLS": "false",
+            },
+            {"notify.mail.starttls"},
+        ),
+    ],
+)
+def test_half_a_gateway_is_the_workers_mistake(
+    environ: dict[str, str], tmp_path: Path, change: dict[str, str], named: set[str]
+) -> None:
+    """A gateway without its address, or a password without TLS, is told to the worker alone."""
+    worker = {"BRIDGE_KEYS__DIRECTORY": str(tmp_path / "keys" / "worker")}
+
+    found = check_config.mistakes("worker", {**environ, **change, **worker})
+
+    assert {sentence.split(":")[0] for sentence in found} == named
+    assert check_config.mistakes("web", {**environ, **change}) == []
+
+
+@pytest.mark.parametrize("text", ["{}", "not json", '{"kty": "oct", "k": "AAAA"}'])
+def test_a_broken_signing_key_is_told(environ: dict[str, str], tmp_path: Path, text: str) -> None:
+    """id-token.json must be a private P-256 key."""
+    path = tmp_path / "keys/web/id-token.json"
+    path.chmod(0o600)
+    path.write_text(text)
+
+    found = check_config.mistakes("web", environ)
+
+    assert len(found) == 1
+    assert "id-token.json" in found[0]
+
+
+def test_an_aes_key_that_could_open_nothing_is_told(environ: dict[str, str]) -> None:
+    """43 characters that aren't base64."""
+    environ["BRIDGE_WECHAT__AES_KEY"] = "*" * 43
+
+    assert check_config.mistakes("web", environ)[0].startswith("wechat.aes_key")
