@@ -32,6 +32,7 @@ _RESULT_TTL = 5  # never 0: RQ then runs a recovered job twice
 _FAILURE_TTL = 600
 _WAITS = 60  # seconds; a wake-up that waited longer has been made again
 _TIMEOUT = 300
+_LEFT = 900  # seconds that a killed worker's job stays; RQ's maintenance comes sooner
 
 _process = SimpleNamespace()
 
@@ -118,6 +119,11 @@ class Worker(SimpleWorker):
 
     def check_for_suspension(self, burst: bool) -> None:
         """Never suspended: a pause belongs to *claim*."""
+
+    def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:
+        """RQ takes the job's end away while it runs; a killed worker would leave it for ever."""
+        super().prepare_job_execution(job, remove_from_intermediate_queue)
+        self.connection.expire(job.key, _LEFT)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """RQ would log the arguments and the whole traceback."""
