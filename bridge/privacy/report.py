@@ -42,7 +42,7 @@ _CAN_NOT = (
     "The CRM's own logs and audit; no personal value stands in a URL that we call, which the scan "
     "does check in the sandbox.",
     "What SMS and mail gateways and WeChat keep.",
-    "A proxy's log in front of the web server: the shipped configuration leaves query strings out.",
+    "A log of a proxy in front: it must leave query strings out, where WeChat puts the openid.",
     "Keyed hashes: who holds the key can test a guess (see Pseudonyms).",
     "Values of under six ASCII characters, which can't be told from chance.",
 )

@@ -144,7 +144,7 @@ def test_a_missing_application_user_says_how_to_add_it(sick: Doctor) -> None:
 
 
 def test_a_wrong_tenant_and_an_unreachable_authority_are_told_apart(sick: Doctor) -> None:
-    """Each is named by what is wrong: the tenant by the authority's number, the host by its name."""
+    """The tenant is named by the authority's number, the host by its name."""
     authority = sick.line.sandbox["dynamics"]["authority"]
     host = "/".join(authority.split("/")[:3])
     tenant = sick.failures(

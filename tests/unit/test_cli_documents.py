@@ -1,6 +1,7 @@
 """The generated documents say what the code says."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,17 @@ def test_writing_the_report_without_a_scan_keeps_the_last_result(
 
     assert privacy_report.run(tmp_path / "privacy.md", scan=False, environ={}) == 0
     assert (tmp_path / "privacy.md").read_text() == (DOCS / "privacy.md").read_text()
+
+
+def test_what_the_threat_model_cites_is_there() -> None:
+    """Every test and file that it names as a bound exists."""
+    cited = re.findall(r"`([^`\s]+)`", (DOCS / "threat-model.md").read_text())
+    code = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    suite = "\n".join(path.read_text() for path in (ROOT / "adapters/conformance").glob("*.py"))
+
+    tests = {each for each in cited if each.startswith("test_")}
+    files = {each for each in cited if re.fullmatch(r"[a-z]+/[\w/.-]+\.\w+", each)}
+
+    assert len(tests) > 40
+    assert {each for each in tests if f"def {each}(" not in code + suite} == set()
+    assert {each for each in files if not (ROOT / each).is_file()} == set()
