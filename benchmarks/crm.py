@@ -6,11 +6,10 @@ the plain build then speak to the same upstream in the same way. Everything else
 
 from collections.abc import Mapping as Dict
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from adapters.base import Remote
+from adapters.base import FlightLock, Remote, TokenCache
 from adapters.dynamics.adapter import Dynamics
 from mappings.loader import Mapping
 
@@ -18,7 +17,7 @@ TOKEN = "t" * 1400
 """As long as Entra's."""
 
 
-class _Given:
+class _Given(TokenCache, FlightLock):
     """A token cache that always holds the token."""
 
     def get(self, name: str) -> tuple[str, float] | None:
@@ -27,18 +26,13 @@ class _Given:
     def put(self, name: str, token: str, seconds: float) -> None:
         return
 
-    def single_flight(self, name: str, seconds: float) -> "_Given":
+    def single_flight(self, name: str, seconds: float) -> FlightLock:
         return self
 
     def __enter__(self) -> bool:
         return False
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         return
 
 

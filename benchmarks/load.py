@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 LOOPBACK = "127.0.0.1"
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -119,7 +120,7 @@ async def _run(port: int, source: Source, result: Result) -> None:
     loop = asyncio.get_running_loop()
     end = time.perf_counter() + result.seconds
     opened = [
-        loop.create_connection(lambda n=n: _Connection(source(n), result, end), LOOPBACK, port)
+        loop.create_connection(partial(_Connection, source(n), result, end), LOOPBACK, port)
         for n in range(result.connections)
     ]
     protocols = [protocol for _, protocol in await asyncio.gather(*opened)]
