@@ -42,7 +42,6 @@ PREFIXES: tuple[Prefix, ...] = (
     Prefix("lock:", "tokens", "string", 30, "who is fetching a token", "a random number"),
     Prefix("wxev:", "tokens", "string", 3600, "WeChat event seen, and what was decided", "code"),
     Prefix("br:", "tokens", "string", 600, "breaker and pause of the CRM", "a number"),
-    Prefix("jti:", "tokens", "string", 600, "client assertion seen, by hash", "nothing"),
     # queue: sealed writes and their outcomes
     Prefix(
         "mb:",
