@@ -75,7 +75,7 @@ def _subject_for(parts: Needs, caller: Caller, asking: Client) -> str | None:
 
 class EndSession(EndSessionEndpoint):  # type: ignore[misc]
     """Ends the grant that the id_token came with, and the browser's session if it is the same
-    person's; without a hint, this browser's session and its grants."""
+    person's. Without a hint nothing ends here: the hosted page asks first."""
 
     def get_server_jwks(self) -> KeySet:
         """Ours."""
@@ -98,13 +98,13 @@ class EndSession(EndSessionEndpoint):  # type: ignore[misc]
     def end_session(self, end_session_request: EndSessionRequest) -> None:
         """Raises StoreDown."""
         parts: Needs = self.server.parts
-        session = parts.sessions.load(flask.request.cookies.get(parts.sessions.cookie_name))
         claims = end_session_request.id_token_claims
-        if claims is not None:
-            parts.grants.revoke_grant(str(claims.get("sid", "")))
-            if session is None or claims.get("sid") not in session.grants:
-                return
-        if session is not None:
-            for grant_id in session.grants:
-                parts.grants.revoke_grant(grant_id)
-            parts.sessions.end(session)
+        if claims is None:
+            return
+        parts.grants.revoke_grant(str(claims.get("sid", "")))
+        session = parts.sessions.load(flask.request.cookies.get(parts.sessions.cookie_name))
+        if session is None or claims.get("sid") not in session.grants:
+            return
+        for grant_id in session.grants:
+            parts.grants.revoke_grant(grant_id)
+        parts.sessions.end(session)

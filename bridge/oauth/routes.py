@@ -27,6 +27,8 @@ _PAGES = {
     503: "/error?type=store-unavailable",
 }
 """Status of an answer for which there is no client to go back to -> the hosted page."""
+_ASKS_FIRST = "/signed-in"
+"""The hosted page whose form signs out."""
 _AN_HOUR = "public, max-age=3600"
 View = Callable[[], Response]
 
@@ -95,14 +97,23 @@ def _endpoint(server: Server, name: str) -> View:
 
 
 def _logout(parts: Needs, server: Server) -> Response:
-    """303 to where the client registered, else a plain answer."""
+    """303 to where the client registered, else a plain answer. A link without an id_token_hint can
+    be anybody's, so whoever is signed in is asked first (RP-Initiated Logout 1.0, section 6)."""
     request = BridgeRequest(parts.settings.issuer, navigated())
-    answer: Response | None = server.create_endpoint_response("end_session", request)
+    asked = server.validate_endpoint_request("end_session", request)
+    if asked.needs_confirmation and _is_signed_in(parts):
+        return server.handle_response(303, "", [("Location", _ASKS_FIRST)])
+    answer: Response | None = server.create_endpoint_response("end_session", asked)
     if answer is None:
         answer = jsonify({"signed_out": True})
     if answer.status_code == 302:
         answer.status_code = 303
     return answer
+
+
+def _is_signed_in(parts: Needs) -> bool:
+    session = parts.sessions.load(flask.request.cookies.get(parts.sessions.cookie_name))
+    return session is not None and session.signed_in is not None
 
 
 def _kept(document: dict[str, object]) -> Response:

@@ -132,6 +132,8 @@ def test_from_the_stores_code_to_the_member_site(
     assert trouble(site) == {}
     complaints.clear()  # Chromium's own line for a status of 400
     site.goto(f"{line.url}/oauth/logout")
+    assert site.url.endswith("/signed-in"), "a link without a hint asks first"
+    site.click("button.secondary")
     assert site.url.endswith("/signed-out")
 
 

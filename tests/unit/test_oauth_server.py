@@ -640,15 +640,29 @@ def test_logout_goes_only_where_it_was_registered(site):
     assert logout(site, **home).status_code == 200
 
 
-def test_logout_without_a_hint_ends_this_browsers_session_and_its_grants(site):
-    """The next authorize asks for a sign-in, and the grants given here are over."""
+def test_logout_without_a_hint_asks_first(site):
+    """Anybody can make somebody open that link: nothing ends, and a page asks (RP-Initiated Logout
+    1.0, section 6)."""
     browser = site.browser()
     url = go(site, browser).headers["Location"]
     back = site.authorize(browser, site.issuer + url)
     token = site.post("token", "portal", code_form(query(back)["code"], VERIFIER)).json()
+    for given in ({}, {"client_id": "portal", "logout_hint": "x"}):
+        answer = logout(site, browser, **given)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/signed-in")
     assert site.userinfo(token["access_token"]).ok
-    assert logout(site, browser).json() == {"signed_out": True}
-    assert site.userinfo(token["access_token"]).status_code == 401
+    assert "code" in query(go(site, browser, prompt="none").headers["Location"])
+
+
+def test_logout_with_its_own_hint_ends_this_browsers_session_and_its_grants(site):
+    """The next authorize asks for a sign-in, and the other grant given here is over too."""
+    browser = signed_in(site)
+    tokens = []
+    for _ in range(2):
+        code = query(go(site, browser).headers["Location"])["code"]
+        tokens.append(site.post("token", "portal", code_form(code, VERIFIER)).json())
+    logout(site, browser, id_token_hint=tokens[0]["id_token"])
+    assert [site.userinfo(t["access_token"]).status_code for t in tokens] == [401, 401]
     assert "/sign-in" in go(site, browser).headers["Location"]
 
 
