@@ -22,6 +22,7 @@ def install(app: Flask, max_body: int, origins: Mapping[str, Iterable[str]]) -> 
         TRAP_HTTP_EXCEPTIONS=False,
         PROPAGATE_EXCEPTIONS=False,
     )
+    app.url_map.merge_slashes = False  # its redirect would be to the host that `Host` names
     request.install(app)
     headers.install(app, origins)
     problems.install(app)

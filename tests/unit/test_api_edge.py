@@ -52,6 +52,14 @@ def test_every_answer_is_locked_down(api: Api, method: str, path: str) -> None:
     assert "Server" not in headers
 
 
+@pytest.mark.parametrize("path", ["/v1//me", "//healthz", "/v1/me/", "/healthz//"])
+def test_no_path_leads_to_the_host_that_a_request_names(api: Api, path: str) -> None:
+    """Werkzeug would merge slashes by a redirect to whatever `Host` says: it isn't there."""
+    answer = api.call("GET", path, base_url="https://evil.example")
+    assert answer.status_code == 404
+    assert "Location" not in answer.headers
+
+
 def test_https_is_for_good_where_it_is_spoken(api: Api) -> None:
     """HSTS is sent over https alone (RFC 6797 section 7.2)."""
     answer = api.call("GET", "/healthz", base_url="https://members.example.com")
