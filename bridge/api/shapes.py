@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 
 from mappings.loader import Mapping
 
@@ -119,7 +119,13 @@ class PlaceShown(Schema):
 
 
 class ProblemShown(Schema):
-    """RFC 9457. `docs/problems.md` lists the types."""
+    """RFC 9457. `docs/problems.md` lists the types. Some bring members of their own, such as
+    `scope` or `operation`; ignore those you don't know (section 3.2)."""
+
+    class Meta:
+        """In the document: more members may come."""
+
+        unknown = INCLUDE
 
     type = fields.String(required=True)
     title = fields.String(required=True)

@@ -117,6 +117,8 @@ def test_the_document_has_exactly_the_routes(api: Api) -> None:
         assert "default" in operation["responses"]
     problem = document["components"]["responses"]["DEFAULT_ERROR"]["content"]
     assert list(problem) == ["application/problem+json"]
+    shown = document["components"]["schemas"]["Problem"]
+    assert shown["additionalProperties"] is True, "a problem may bring members of its own"
     assert "favourite_model" in str(document["components"]["schemas"]["MemberChangeExt"])
 
 
