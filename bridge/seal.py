@@ -5,7 +5,6 @@ Not for: choosing keys or reading key files (`bridge/keys.py`), or password hash
 """
 
 import base64
-import hashlib
 import hmac
 import os
 from collections.abc import Mapping, Sequence
@@ -45,7 +44,8 @@ def unb64(text: str) -> bytes:
 
 def pack(*parts: str) -> bytes:
     """Parts joined with their lengths, so that no two lists give the same bytes."""
-    return b"".join(len(p.encode()).to_bytes(4, "big") + p.encode() for p in parts)
+    encoded = [part.encode() for part in parts]
+    return b"".join([len(part).to_bytes(4, "big") + part for part in encoded])
 
 
 class Pseudonyms:
@@ -60,7 +60,7 @@ class Pseudonyms:
 
     def raw(self, purpose: str, *parts: str) -> bytes:
         """32 bytes for `parts`, different for each `purpose`."""
-        return hmac.new(self._key, pack(purpose, *parts), hashlib.sha256).digest()
+        return hmac.digest(self._key, pack(purpose, *parts), "sha256")
 
     def of(self, purpose: str, *parts: str) -> str:
         """22 characters of base64url."""
@@ -188,10 +188,10 @@ class Mac:
 
     def sign(self, message: bytes) -> str:
         """Base64url of HMAC-SHA256 under the current key."""
-        return b64(hmac.new(self._keys[0], message, hashlib.sha256).digest())
+        return b64(hmac.digest(self._keys[0], message, "sha256"))
 
     def check(self, message: bytes, signature: str) -> bool:
         """True for a signature of any key that is still held; constant time."""
         given = signature.encode()
-        wanted = (b64(hmac.new(k, message, hashlib.sha256).digest()) for k in self._keys)
+        wanted = (b64(hmac.digest(k, message, "sha256")) for k in self._keys)
         return any(hmac.compare_digest(w.encode(), given) for w in wanted)

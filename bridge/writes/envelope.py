@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import Schema, ValidationError
@@ -20,6 +21,7 @@ from bridge.writes.write import VERBS, Base, Verb, Write
 from mappings.loader import Mapping
 
 VERSION = "v1"
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _NOTICE = {"channel", "to", "text", "subject"}
 _HEADER = {"v", "kid", "op", "mb", "ow", "verb", "at", "by", "tp"}
 
@@ -118,7 +120,13 @@ def _info(header: str) -> bytes:
 
 
 def _json(content: Any) -> bytes:
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(content).encode()
+
+
+@lru_cache(maxsize=64)
+def _schema(kind: type[Schema]) -> Schema:
+    """Made once: making one costs more than everything else that sealing does."""
+    return kind()
 
 
 def _dump(write: Write, mapping: Mapping) -> dict[str, Any]:
@@ -130,7 +138,7 @@ def _dump(write: Write, mapping: Mapping) -> dict[str, Any]:
 
 
 def _dump_operation(operation: Operation, mapping: Mapping) -> dict[str, Any]:
-    schema = mapping.schema(operation.kind)()
+    schema = _schema(mapping.schema(operation.kind))
     if set(operation.record) - set(schema.fields):
         raise ValueError("a field that the kind doesn't have")
     return {
@@ -143,11 +151,11 @@ def _dump_operation(operation: Operation, mapping: Mapping) -> dict[str, Any]:
 
 
 def _load_operation(raw: Dict[str, Any], mapping: Mapping) -> Operation:
-    schema: Schema = mapping.schema(raw["kind"])(partial=True)
+    schema = _schema(mapping.schema(raw["kind"]))
     version = raw["version"]
     if raw["verb"] not in ("create", "update", "erase") or not isinstance(version, str | None):
         raise Unreadable
-    record: dict[str, Any] = schema.load(raw["record"])
+    record: dict[str, Any] = schema.load(raw["record"], partial=True)
     return Operation(raw["verb"], raw["kind"], str(uuid.UUID(raw["id"])), record, version)
 
 
