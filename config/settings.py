@@ -70,10 +70,7 @@ def load(role: Role, environ: Mapping[str, str] = os.environ) -> Settings:
 def locations(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What the settings name as adapter and files (`crm.mapping`), as far as they are there: so
     that those can be checked too, when a setting beside them is wrong."""
-    try:
-        raw, _ = _merged(environ)
-    except (OSError, TypeError, AttributeError, ValueError, yaml.YAMLError):
-        return {}
+    raw, _ = _merged(environ)
     named = {}
     for section, name in _NAMED:
         part = raw.get(section)
@@ -116,7 +113,7 @@ def _merged(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     problems: list[str] = []
     for path in files:
         if path.is_file():
-            _overlay(raw, yaml.safe_load(path.read_text()) or {})
+            problems += _from_file(raw, path)
         elif path == files[-1] and "BRIDGE_CONFIG" in environ:
             problems.append("BRIDGE_CONFIG: there is no such file")
     for key, value in environ.items():
@@ -124,6 +121,18 @@ def _merged(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
             problems += _from_environment(raw, key, value)
     raw["environment"] = name
     return raw, problems
+
+
+def _from_file(raw: dict[str, Any], path: Path) -> list[str]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)  # its text quotes the line
+        return [f"{path.name}: not YAML" + (f", line {mark.line + 1}" if mark else "")]
+    if not isinstance(found, dict):
+        return [f"{path.name}: must be a block of settings"]
+    _overlay(raw, found)
+    return []
 
 
 def _overlay(base: dict[str, Any], over: Mapping[str, Any]) -> None:
@@ -143,11 +152,16 @@ def _from_environment(raw: dict[str, Any], key: str, value: str) -> list[str]:
             value = Path(value).read_text().strip()
         except OSError:
             return [f"{key}: the file can't be read"]
-    else:
-        value = yaml.safe_load(value) if value[:1] in ("[", "{") else value
+    elif value[:1] in ("[", "{"):
+        try:
+            value = yaml.safe_load(value)
+        except yaml.YAMLError:
+            return [f"{key}: not YAML"]
     here = raw
     for step in path[:-1]:
         here = here.setdefault(step, {})
+        if not isinstance(here, dict):
+            return [f"{key}: {step} is set as a single value too"]
     here[path[-1]] = value
     return []
 

@@ -7,7 +7,7 @@ registration would make a second member. Not for: identities of members (`identi
 from typing import Literal
 
 from adapters.base import Adapter, Criterion, Trace
-from adapters.errors import Conflict, NotFound, Unsupported
+from adapters.errors import Conflict, NotFound, Unavailable, Unsupported
 from bridge.services.identities import IdentityKeys, Reader
 
 State = Literal["found", "missing", "forged"]
@@ -26,6 +26,17 @@ def state(crm: Reader, keys: IdentityKeys, trace: Trace | None = None) -> State:
     except NotFound:
         return "missing"
     return "found" if found.record.get("mac") == mac else "forged"
+
+
+def require(crm: Reader, keys: IdentityKeys, trace: Trace | None = None) -> None:
+    """For a process at its start. Raises OtherKey where the CRM says that the row isn't there or
+    isn't ours; CrmError. A CRM that can't be asked now is no reason not to start."""
+    try:
+        now = state(crm, keys, trace)
+    except Unavailable:
+        return
+    if now != "found":
+        raise OtherKey
 
 
 def write(crm: Adapter, keys: IdentityKeys) -> bool:

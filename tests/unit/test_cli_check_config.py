@@ -106,3 +106,32 @@ def test_an_aes_key_that_could_open_nothing_is_told(environ: dict[str, str]) -> 
     environ["BRIDGE_WECHAT__AES_KEY"] = "*" * 43
 
     assert check_config.mistakes("web", environ)[0].startswith("wechat.aes_key")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("crm: [secret-value\n", "extra.yaml: not YAML, line 2"),
+        ("secret-value\n", "extra.yaml: must be a block of settings"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_without_its_lines(
+    environ: dict[str, str], tmp_path: Path, text: str, said: str
+) -> None:
+    """A YAML error quotes the line, which may hold a secret: only its number is told."""
+    (tmp_path / "extra.yaml").write_text(text)
+    environ["BRIDGE_CONFIG"] = str(tmp_path / "extra.yaml")
+
+    assert check_config.mistakes("web", environ) == [said]
+
+
+def test_a_variable_that_contradicts_another_is_told(environ: dict[str, str]) -> None:
+    """A section as a single value, and a block that isn't YAML, are mistakes, not crashes."""
+    environ |= {"BRIDGE_CONSENTS": "[secret-value", "BRIDGE_HTTP": "secret-value"}
+    environ |= {"BRIDGE_HTTP__THREADS": "8"}
+
+    found = check_config.mistakes("web", environ)
+
+    assert "BRIDGE_CONSENTS: not YAML" in found
+    assert "BRIDGE_HTTP__THREADS: http is set as a single value too" in found
+    assert not any("secret-value" in sentence for sentence in found)
