@@ -7,6 +7,7 @@ or the time, the user `doctor` of the shipped ACL files does, if `DOCTOR_TOKENS_
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 import redis
@@ -148,7 +149,8 @@ class Look:
         except redis.RedisError:
             return True  # it got further than the access rules
         if command[0] in _LEAVES:
-            self._do(self._own, "DEL", command[1])
+            with suppress(redis.RedisError):
+                self._do(self._own, "DEL", command[1])
         return True
 
     @staticmethod
