@@ -4,6 +4,7 @@ Not for: any behaviour. Everything is made here, once, and handed down; nothing 
 configuration. A web process gets `get` and `find` of the CRM and no other verb.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,12 +17,13 @@ import flask
 from adapters import registry
 from adapters.base import Adapter, Found, Remote, Trace
 from adapters.capabilities import Capabilities
+from adapters.errors import CrmError
 from bridge import log
 from bridge.budget import SharedBudget
 from bridge.keys import Keys, KeyTrouble, Role
 from bridge.notify import Gateway, HttpGateway, Notifier, SmtpGateway
 from bridge.seal import Keyring, Mac, Opener, Pseudonyms, Sealer, Siv
-from bridge.services import clients
+from bridge.services import check_row, clients
 from bridge.services.clients import Clients, ClientTrouble
 from bridge.services.identities import IdentityKeys
 from bridge.services.passwords import Passwords
@@ -110,6 +112,7 @@ def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
     keyring, names = Keyring(keys["keyring"]), Pseudonyms(keys.one("index"))
     budget = SharedBudget(tokens, keys.role, settings.crm.requests_per_second)
     adapter = _adapter(settings, keys, mapping, tokens, budget)
+    _require_identity_key(adapter, keys)
     amounts = vars(settings.limits)
     return WebParts(
         settings=settings,
@@ -152,9 +155,11 @@ def worker_parts(environ: Mapping[str, str] = os.environ) -> DrainParts:
     log.setup(settings.log_level)
     tokens, queue = Redis(settings.redis.tokens_url), Redis(settings.redis.queue_url, timeout=10)
     budget = SharedBudget(tokens, keys.role, settings.crm.requests_per_second)
+    adapter = _adapter(settings, keys, mapping, tokens, budget)
+    _require_identity_key(adapter, keys)
     return DrainParts(
         queue=queue,
-        adapter=_adapter(settings, keys, mapping, tokens, budget),
+        adapter=adapter,
         mapping=mapping,
         opener=Opener(keys["private"]),
         mac=Mac(keys["envelope"]),
@@ -163,6 +168,24 @@ def worker_parts(environ: Mapping[str, str] = os.environ) -> DrainParts:
         replicas=settings.redis.queue_replicas,
         call_seconds=settings.crm.worker_timeout + settings.crm.connect_timeout,
     )
+
+
+def _require_identity_key(adapter: Adapter, keys: Keys) -> None:
+    """Under another identity key nobody could sign in and everybody would register anew. A CRM
+    that can't be asked, or refuses us, is the doctor's matter: it is no reason not to start."""
+    try:
+        check_row.require(adapter, IdentityKeys(keys.one("identity")))
+    except check_row.OtherKey:
+        adapter.close()
+        raise ConfigTrouble([_NO_CHECK_ROW]) from None
+    except CrmError as error:
+        log.event("crm.check_row", logging.ERROR, code=error.code)
+
+
+_NO_CHECK_ROW = (
+    "keys.directory: the CRM doesn't hold the check row of this identity key. For a new CRM write "
+    "it with `python -m bridge provision --check-row`; else bring the CRM's own key back"
+)
 
 
 def _gateways(notify: Any) -> Iterator[tuple[str, Gateway]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import click
 
-from bridge.cli.holdings import table
+from bridge.cli.tables import table
 from bridge.parts import foundation
 from bridge.store import Redis, StoreDown
 from bridge.writes import dead_letters

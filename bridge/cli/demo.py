@@ -18,11 +18,13 @@ from bridge.cli.embedded import ROLES, NoServer
 from bridge.cli.journey import REDIRECT, SCOPE, Journey, StepFailed, steps
 from bridge.cli.line import Line, NotSandbox
 from bridge.cli.published import SANDBOX_CLIENT_SECRETS
+from bridge.cli.tables import table
 
 
 def run(port: int, once: bool, state: Path | None) -> int:
     """0 where every step held."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)  # SIGINT too: a shell's background job ignores it
     started = time.monotonic()
     try:
         with Line(port, say=lambda what: click.echo(f"  starting {what}")) as line:
@@ -87,7 +89,7 @@ def _tell(journey: Journey, before: holdings.Tables | None) -> holdings.Tables:
     for line in holdings.crm_lines(tables, before):
         click.echo(f"      {line}")
     click.secho("\n    What Redis holds now, and who can open it", fg="cyan")
-    for line in holdings.table(holdings.REDIS_HEAD, holdings.redis_rows(journey.line)):
+    for line in table(holdings.REDIS_HEAD, holdings.redis_rows(journey.line)):
         click.echo(f"      {line}")
     click.echo()
     return tables

@@ -4,16 +4,16 @@ A Redis key is shown by its prefix, type, time to live, bytes, and who can open 
 content.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import redis
 
 from bridge.cli.embedded import ROLES
 from bridge.cli.line import Line
+from bridge.cli.tables import Row
 from bridge.store.prefixes import RQ_FOREVER, prefix_of
 
-Row = tuple[str, ...]
 REDIS_HEAD: Row = ("role", "prefix", "keys", "type", "TTL", "bytes", "what", "who can open it")
 
 
@@ -129,11 +129,3 @@ def _worth(name: str, value: Any) -> bool:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 48 else f"{text[:16]}… ({len(text)} characters)"
-
-
-def table(head: Row, rows: Iterable[Row]) -> Iterator[str]:
-    """Columns of even width."""
-    body = list(rows)
-    widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
-    for row in (head, tuple("-" * width for width in widths), *body):
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -18,6 +18,7 @@ import requests
 from bridge import keys
 from bridge.cli.embedded import Embedded
 from bridge.cli.processes import Announcing, Child, wait_until
+from bridge.cli.provision import write_check_row
 from bridge.keys import Role
 
 ROOT = Path(__file__).parents[2]
@@ -45,11 +46,12 @@ class Line:
         overrides: Mapping[str, str] | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Starts all parts in order. `workers`: processes of the web server. `say`: progress."""
+        """Starts all parts in order. `workers`: processes of the web server. `say`: progress.
+        Raises RuntimeError where one doesn't start."""
         if os.environ.get("BRIDGE_ENVIRONMENT") == "production":
             raise NotSandbox
+        self.port = free_port(port)
         self.directory = Path(tempfile.mkdtemp(prefix="crm-bridge-"))
-        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.children: dict[str, Child] = {}
         self._overrides, self._workers, self._say = dict(overrides or {}), workers, say
@@ -66,6 +68,7 @@ class Line:
         self.redis = Embedded(self.directory / "redis")
         self._say("the sandbox: Dataverse, WeChat, SMS and mail gateways")
         self.sandbox = self._start_sandbox()
+        write_check_row(self.environ("worker"), say=lambda _: None)
         self._say("one worker")
         self.start_worker()
         self._say(f"the web server on {self.url}")
@@ -185,8 +188,13 @@ def granian(app: str, port: int, workers: int = WORKERS, threads: int = THREADS)
     return [*command, "--backlog", "1024", "--backpressure", "1024", "--log-level", "warning"]
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
+def free_port(wanted: int = 0) -> int:
+    """A port that was free a moment ago: this one, or any. Raises RuntimeError where it isn't."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            reason = error.strerror.lower() if error.strerror else "it can't be opened"
+            raise RuntimeError(f"port {wanted}: {reason}; choose another with PORT=…") from None
         return int(probe.getsockname()[1])

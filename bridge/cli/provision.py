@@ -6,7 +6,7 @@ Not for: making tables or columns: an administrator of the CRM does, from this l
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -16,8 +16,8 @@ from adapters.base import Description
 from adapters.errors import CrmError
 from adapters.registry import adapter_class
 from bridge.cli import crm_checks
-from bridge.cli.holdings import table
 from bridge.cli.needs import Need, needs, privileges
+from bridge.cli.tables import table
 from bridge.keys import Role
 from bridge.parts import foundation
 from bridge.services import check_row
@@ -93,7 +93,9 @@ def _row(need: Need, told: bool) -> tuple[str, ...]:
     return (mark, need.what, need.table, need.name, need.field, need.type, need.detail, now)
 
 
-def write_check_row(environ: Mapping[str, str] = os.environ) -> int:
+def write_check_row(
+    environ: Mapping[str, str] = os.environ, say: Callable[[str], None] = click.echo
+) -> int:
     """As the worker's CRM user. 0, or 1 where it can't be, with the reason."""
     settings, keys, mapping = foundation("worker", environ)
     try:
@@ -111,5 +113,5 @@ def write_check_row(environ: Mapping[str, str] = os.environ) -> int:
     except CrmError as error:
         sys.stderr.write(f"✗ {error.code}: see `doctor --role worker`.\n")
         return 1
-    click.echo(f"✓ The identity check row {'is written' if made else 'was there'}.")
+    say(f"✓ The identity check row {'is written' if made else 'was there'}.")
     return 0
