@@ -23,8 +23,8 @@ from bridge.cli.tables import table
 
 def run(port: int, once: bool, state: Path | None) -> int:
     """0 where every step held."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)  # SIGINT too: a shell's background job ignores it
+    for number in _SIGNALS:  # SIGINT too: a shell's background job ignores it
+        signal.signal(number, _interrupt)
     started = time.monotonic()
     try:
         with Line(port, say=lambda what: click.echo(f"  starting {what}")) as line:
@@ -41,7 +41,13 @@ def run(port: int, once: bool, state: Path | None) -> int:
         return 1
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Once: a second Ctrl-C doesn't break off the ending of the parts."""
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -80,7 +80,8 @@ class Line:
         self.children["sandbox"] = child
         ready = child.ready()
         callback = {"url": f"{self.url}/wechat/callback"}
-        requests.post(f"{ready['wechat']['url']}/_sandbox/callback", json=callback, timeout=5)
+        with _plain_session() as session:
+            session.post(f"{ready['wechat']['url']}/_sandbox/callback", json=callback, timeout=5)
         return ready
 
     def start_worker(self) -> None:
@@ -98,14 +99,11 @@ class Line:
         wait_until(self._ready, 30, "the web server", *self.children.values())
 
     def _ready(self) -> bool:
-        session = requests.Session()
-        session.trust_env = False
-        try:
-            return session.get(f"{self.url}/readyz", timeout=2).status_code == 200
-        except requests.RequestException:
-            return False
-        finally:
-            session.close()
+        with _plain_session() as session:
+            try:
+                return session.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            except requests.RequestException:
+                return False
 
     def environ(self, role: Role) -> dict[str, str]:
         """The variables of a process of `role`: what a deployment would set."""
@@ -178,6 +176,13 @@ class Line:
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def _plain_session() -> requests.Session:
+    """Without the proxies and CA files that the environment names: all of it is on this machine."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 def granian(app: str, port: int, workers: int = WORKERS, threads: int = THREADS) -> list[str]:

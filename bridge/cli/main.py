@@ -15,7 +15,13 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--port", default=8000, show_default=True, help="Where the web server listens.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Where the web server listens.",
+)
 @click.option("--once", is_flag=True, help="End after the walk.")
 @click.option(
     "--state", type=click.Path(path_type=Path), help="Write what a client needs to go on."
