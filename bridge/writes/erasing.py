@@ -1,4 +1,5 @@
-"""A member erased: identities released and emptied, consents and contact removed, in one batch.
+"""A member erased: identities released and emptied, consents and contact removed, in one batch for
+each record that the person has.
 
 Doing it twice is harmless. An identity's row stays, since its id is all that it then holds; the id
 is a keyed hash. Not for: what waits in the mailbox (`drain.py` cancels it).
@@ -34,17 +35,26 @@ def erase(at: Attempt, write: Write) -> Ending:
 
 
 def _line(at: Attempt, member: str) -> list[str]:
-    """The record, and those that it was merged into: they hold the same person's data."""
-    line = [member]
-    while len(line) <= TRIES:
-        try:
-            master = at.look("member", line[-1]).master
-        except NotFound:
-            break
-        if master is None or master in line:
-            break
-        line.append(master)
-    return line
+    """The record, and those that merges in the CRM tie it to: they hold the same person's data.
+    The farthest first, so that a second try still finds its way to what is left."""
+    line, seen = [member], 0
+    while seen < len(line):
+        line += [id for id in _tied(at, line[seen]) if id not in line]
+        seen += 1
+    return line[::-1]
+
+
+def _tied(at: Attempt, member: str) -> Iterator[str]:
+    """What it was merged into, and what was merged into it."""
+    try:
+        master = at.look("member", member).master
+    except NotFound:
+        master = None
+    if master is not None:
+        yield master
+    if {"master", "state"} <= set(at.mapping.kinds["member"].fields):
+        merged = Criterion("master", "eq", member), Criterion("state", "eq", "inactive")
+        yield from (row.id for row in _rows(at, "member", *merged))
 
 
 def _erase_one(at: Attempt, member: str, write: Write) -> None:
@@ -93,11 +103,11 @@ def _consents(at: Attempt, member: str) -> Iterator[Operation]:
         yield Operation("erase", "consent", row.id)
 
 
-def _rows(at: Attempt, kind: str, criterion: Criterion) -> Iterator[Found]:
+def _rows(at: Attempt, kind: str, *criteria: Criterion) -> Iterator[Found]:
     fields = [LAST_OPERATIONS] if at.holds_operations(kind) else ["member"]
     cursor: str | None = None
     while True:
-        page = at.call(at.adapter.query, kind, [criterion], fields, cursor=cursor, limit=_PAGE)
+        page = at.call(at.adapter.query, kind, criteria, fields, cursor=cursor, limit=_PAGE)
         yield from page.rows
         cursor = page.cursor
         if cursor is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.base import FreeBudget, Operation, Remote
+from adapters.base import Criterion, FreeBudget, Operation, Remote
 from adapters.conformance.world import member, new_id
 from adapters.errors import (
     BadCredentials,
@@ -228,10 +228,13 @@ def test_slow_authority(world):
 
 
 def test_staff_merge_is_seen(world):
-    """A merge by staff shows as an inactive record whose master is the one it became."""
+    """A merge by staff shows as an inactive record whose master is the one it became, from both
+    ends."""
     crm = world.adapter()
     old, kept = member(crm), member(crm)
     sent = {"set": "contacts", "subordinate": old.id, "master": kept.id}
     world.sandbox.control("POST", "merge", sent)
     found = crm.get("member", old.id, ("state", "master"))
     assert found.record == {"state": "inactive", "master": kept.id}
+    into = Criterion("master", "eq", kept.id), Criterion("state", "eq", "inactive")
+    assert [row.id for row in crm.query("member", into, ("last_operations",)).rows] == [old.id]

@@ -811,6 +811,35 @@ def test_an_erase_follows_a_merge(world: World) -> None:
             world.crm.shown("member", id)
 
 
+def test_an_erase_takes_what_was_merged_into_the_member(world: World) -> None:
+    """The records that a merge left behind hold the same person's data, and go too."""
+    member, loser, before = world.member(), world.member(), world.member()
+    world.crm.change("member", loser, {"state": "inactive", "master": member})
+    world.crm.change("member", before, {"state": "inactive", "master": loser})
+    other = world.member()
+    gone = world.write("erase", Operation("erase", "member", member))
+    world.accept(gone, member)
+    world.work()
+    for id in (member, loser, before):
+        with pytest.raises(Exception, match="not-found"):
+            world.crm.shown("member", id)
+    assert world.crm.shown("member", other).id == other
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_erase_that_broke_off_finds_the_rest(world: World, when: str) -> None:
+    """Where trouble comes between two records of one person, the next try removes the other."""
+    master, member = world.member(), world.member()
+    world.crm.change("member", member, {"state": "inactive", "master": master})
+    gone = world.write("erase", Operation("erase", "member", member))
+    world.accept(gone, member)
+    world.crm.fault("apply", when, "TimedOut")
+    world.work()
+    for id in (member, master):
+        with pytest.raises(Exception, match="not-found"):
+            world.crm.shown("member", id)
+
+
 # -- notices ------------------------------------------------------------------------------------
 
 
