@@ -5,7 +5,7 @@ one read, and the id in the record says whether it was done. Not for: Redis (`dr
 erasing a member (`erasing.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -253,7 +253,7 @@ def _batch(at: Attempt, write: Write) -> Ending:
 
 
 def _send(at: Attempt, write: Write) -> Ending:
-    prepared = [_prepared(at, operation, write) for operation in write.operations]
+    prepared = [_prepared(at, operation, write) for operation in _following(at, write.operations)]
     if len(prepared) == 1 and prepared[0].verb == "create":
         only = prepared[0]
         answers: Sequence[Found | None] = [
@@ -261,10 +261,36 @@ def _send(at: Attempt, write: Write) -> Ending:
         ]
     else:
         answers = at.call(at.adapter.apply, prepared)
-    main = next((n for n, done in enumerate(prepared) if done.kind == "member"), 0)
-    answer = answers[main]
-    operations = operations_of(prepared[main].record.get(LAST_OPERATIONS))
-    return _applied(Base(answer.version if answer else "", operations))
+    for done, answer in zip(prepared, answers, strict=True):
+        if done.kind == "member":  # an outcome's version is the member record's and no other's
+            operations = operations_of(done.record.get(LAST_OPERATIONS))
+            return _applied(Base(answer.version if answer else "", operations))
+    return _applied(_NOTHING)
+
+
+def _following(at: Attempt, operations: Sequence[Operation]) -> Iterator[Operation]:
+    """Rows that are added to a member, or to what the member became by a merge in the CRM: there
+    the newest answer is looked for."""
+    made = {each.id for each in operations if each.verb == "create"}
+    living: dict[str, str] = {}
+    for each in operations:
+        owner = each.record.get("member") if each.verb == "create" else None
+        if owner is None or owner in made:
+            yield each
+            continue
+        if owner not in living:
+            living[owner] = _living(at, owner)
+        yield replace(each, record=each.record | {"member": living[owner]})
+
+
+def _living(at: Attempt, member: str) -> str:
+    """What a member's record became. Raises NotFound."""
+    for _ in range(TRIES):
+        master = at.look("member", member).master
+        if master is None:
+            break
+        member = master
+    return member
 
 
 def _prepared(at: Attempt, operation: Operation, write: Write) -> Operation:

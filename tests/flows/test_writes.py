@@ -523,6 +523,37 @@ def test_consents_are_rows_that_are_made_once(world: World) -> None:
     assert len(world.crm.effects()) == 1
 
 
+def test_an_outcome_has_the_members_version_or_none(world: World) -> None:
+    """A consent row's version isn't the member record's, so it makes no ETag of it."""
+    member = world.member()
+    op = world.op()
+    row = record_id(world.keys.operation, op, "consent")
+    record = {"member": member, "purpose": "marketing", "granted": True}
+    consent = world.write("apply", Operation("create", "consent", row, record), op=op)
+    world.accept(consent, member)
+    world.work()
+    outcome = world.outcome(consent)
+    assert outcome is not None
+    assert (outcome.code, outcome.base) == ("applied", Base(""))
+
+
+def test_a_consent_follows_a_merge(world: World) -> None:
+    """What a merged member withdraws is withdrawn for the record that they became."""
+    master, middle, member = world.member(), world.member(), world.member()
+    world.crm.change("member", member, {"state": "inactive", "master": middle})
+    world.crm.change("member", middle, {"state": "inactive", "master": master})
+    op = world.op()
+    rows = [record_id(world.keys.operation, op, "consent", n) for n in range(2)]
+    record = {"member": member, "purpose": "marketing", "granted": False}
+    consent = world.write(
+        "apply", *(Operation("create", "consent", row, record) for row in rows), op=op
+    )
+    world.accept(consent, member)
+    world.work()
+    for row in rows:
+        assert world.crm.shown("consent", row, "member").record == {"member": master}
+
+
 # -- trouble ------------------------------------------------------------------------------------
 
 
