@@ -22,7 +22,7 @@ from bridge.cli.provision import write_check_row
 from bridge.keys import Role
 
 ROOT = Path(__file__).parents[2]
-WORKERS, THREADS = 2, 32
+WORKERS, THREADS = 2, 64
 """Of the web server on two cores (docs/decisions/0004-servers-and-transport.md)."""
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_DIR")
 
@@ -112,6 +112,7 @@ class Line:
         given = {
             "BRIDGE_ENVIRONMENT": "sandbox",
             "BRIDGE_ISSUER": self.url,
+            "BRIDGE_HTTP__THREADS": str(THREADS),
             "BRIDGE_REDIS__TOKENS_URL": self.redis.url("tokens", role),
             "BRIDGE_REDIS__QUEUE_URL": self.redis.url("queue", role),
             "BRIDGE_KEYS__DIRECTORY": str(self.directory / "keys" / role),
