@@ -17,7 +17,7 @@ from bridge.writes.drain import DrainParts
 from bridge.writes.fit import FitKeeper
 
 CONNECTIONS = 64
-MEMBERS = 400
+MEMBERS = 128
 CHANGE = {
     "given_name": "Xiaoming",
     "family_name": "Ouyang",
@@ -30,11 +30,14 @@ CHANGE = {
 def measure(stage: Stage, plan: Plan) -> tuple[list[Rounds], list[Number]]:
     """One cell."""
     members = stage.members(MEMBERS)
-    bridge, plain = stage.bridge(), stage.plain_on_granian()
+    bridge, plain, whole = stage.bridge(), stage.plain_on_granian(), stage.plain()
     targets = {
+        "plain build": (whole, _source(members)),
         "plain RQ": (plain, _source(members)),
         "bridge": (bridge, _source(members)),
     }
+    for server, source in targets.values():
+        load.run(server.port, source, CONNECTIONS, 1.0)  # every token once
     cell = Rounds("accept of a write", CONNECTIONS)
     with Fitness(stage.worker_parts()) as fit:
         for _ in range(plan.rounds):
@@ -44,11 +47,13 @@ def measure(stage: Stage, plan: Plan) -> tuple[list[Rounds], list[Number]]:
                 cell.add(name, run)
                 stage.redis("queue").flushdb()
                 fit.renew()
-    bridge.stop()
-    plain.stop()
+    for server, _ in targets.values():
+        server.stop()
     return [cell], [
         Number("accept: times a plain RQ enqueue", cell.paired("bridge", "plain RQ", rate),
                at_least=1.5),
+        Number("accept: times the plain build behind gunicorn",
+               cell.paired("bridge", "plain build", rate)),
         Number("accept: CPU of the web server, share of plain's",
                cell.paired("bridge", "plain RQ", cpu)),
     ]  # fmt: skip
