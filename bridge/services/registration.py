@@ -89,6 +89,8 @@ def register(tools: Tools, proven: Sequence[Proof], form: Form, visit: Visit) ->
     `conflict`, and those of `Mailboxes.accept`), CrmError, StoreDown."""
     if not proven:
         raise Problem("proof-invalid", [FieldError("/proof", "required")])
+    if len({proof.identity_id for proof in proven}) < len(proven):
+        raise Problem("proof-invalid", [FieldError("/further_proofs", "twice")])
     _checked(tools, form)
     op = _operation(tools, proven, visit)
     member_id = record_id(tools.record_key, op, "member")
@@ -177,7 +179,7 @@ class _Plan:
         )
 
     def _member(self, at: datetime) -> dict[str, Any]:
-        by_kind = {proof.kind: proof.value for proof, _ in self.proven}
+        by_kind = {proof.kind: proof.value for proof, _ in reversed(self.proven)}  # the first counts
         password = self.form.password
         hashed = (
             self.tools.passwords.hash_for(self.member_id, password)

@@ -327,6 +327,24 @@ def test_a_form_takes_what_a_person_may_say(
     assert api.mailboxes.writes == []
 
 
+def test_one_address_proven_twice_is_one_too_many(api: Api) -> None:
+    """422 with the place, not "it exists already", and the proofs are still good."""
+    proof = api.proof(MOBILE)
+    for second in (proof, api.proof(MOBILE)):
+        answer = register(api, proof=proof, further_proofs=[second])
+        assert answer.status_code == 422
+        assert answer.get_json()["errors"] == [{"pointer": "/further_proofs", "code": "twice"}]
+    assert register(api, proof=proof).status_code == 201
+
+
+def test_of_two_numbers_the_first_is_the_profiles(api: Api) -> None:
+    """Both sign the member in; the record's mobile is that of `proof`."""
+    answer = register(api, further_proofs=[api.proof("+8613900139000")])
+    assert answer.status_code == 201
+    assert the_member(api)["mobile"] == MOBILE
+    assert len(api.crm.store.rows["identity"]) == 2
+
+
 def test_a_crm_that_is_down_takes_no_registration(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
