@@ -179,7 +179,8 @@ class _Plan:
         )
 
     def _member(self, at: datetime) -> dict[str, Any]:
-        by_kind = {proof.kind: proof.value for proof, _ in reversed(self.proven)}  # the first counts
+        first_counts = reversed(self.proven)
+        by_kind = {proof.kind: proof.value for proof, _ in first_counts}
         password = self.form.password
         hashed = (
             self.tools.passwords.hash_for(self.member_id, password)
