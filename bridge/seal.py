@@ -29,6 +29,10 @@ class SealBroken(Exception):
     """It was not sealed by us, for this purpose, in this place. Says nothing more on purpose."""
 
 
+class TooLarge(ValueError):
+    """More than the largest size class holds."""
+
+
 def b64(raw: bytes) -> str:
     """Base64url without padding (RFC 4648 section 5)."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
@@ -122,12 +126,12 @@ class Siv:
 def pad(plain: bytes) -> bytes:
     """`plain` with its length, filled up to a size class, so that the size tells little.
 
-    Raises ValueError over the largest class.
+    Raises TooLarge over the largest class.
     """
     framed = len(plain).to_bytes(4, "big") + plain
     size = next((s for s in SIZE_CLASSES if s >= len(framed)), None)
     if size is None:
-        raise ValueError("too large to seal")
+        raise TooLarge("too large to seal")
     return framed + b"\0" * (size - len(framed))
 
 

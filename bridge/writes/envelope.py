@@ -48,7 +48,7 @@ class Envelope:
 
 
 def seal(write: Write, mailbox: str, owner: str, sealer: Sealer, mac: Mac, mapping: Mapping) -> str:
-    """The envelope's text. Raises ValueError for a record that isn't its kind's, or too large."""
+    """The envelope's text. Raises ValueError for a record that isn't its kind's, TooLarge."""
     header = {
         "v": VERSION,
         "kid": sealer.kid,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import redis
 
 from bridge.errors import Problem
-from bridge.seal import Mac, Pseudonyms, Sealer
+from bridge.seal import Mac, Pseudonyms, Sealer, TooLarge
 from bridge.store import Redis, StoreDown, StoreRefused
 from bridge.writes import envelope, scripts
 from bridge.writes.fit import Fit
@@ -81,8 +81,8 @@ class Mailboxes:
         keyed hash of the request, by which a repetition is told from another request under the
         same key.
 
-        Raises Problem: mailbox-full, gone (erased, or its create was refused), key-reuse,
-        store-unavailable (nothing was accepted), outcome-unknown (repeat with the same key).
+        Raises Problem: too-large, mailbox-full, gone (erased, or its create was refused),
+        key-reuse, store-unavailable (nothing was accepted), outcome-unknown (repeat with the same key).
         """
         try:
             if not self._fit.fresh():
@@ -91,6 +91,8 @@ class Mailboxes:
             raise Problem("store-unavailable") from None
         try:
             answer, known = self._push(write, mailbox, owner, fingerprint)
+        except TooLarge:
+            raise Problem("too-large") from None
         except StoreRefused:
             raise Problem("store-unavailable") from None
         except StoreDown:  # no answer: it may stand in the mailbox

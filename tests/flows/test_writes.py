@@ -139,6 +139,14 @@ def test_a_full_mailbox_refuses(world: World) -> None:
     assert world.admin.do("LLEN", f"mb:{world.web.member_mailbox(member)}") == 2
 
 
+def test_what_is_too_large_to_seal_is_refused(world: World) -> None:
+    """A body may be under HTTP's limit and over it as an envelope: too-large, nothing accepted."""
+    member = world.member()
+    with pytest.raises(Problem, match="too-large"):
+        world.accept(world.edit(member, {"ext": {"favourite_model": "x" * 65_500}}), member)
+    assert world.admin.do("KEYS", "mb:*") == []
+
+
 def test_no_fitness_no_acknowledgement(world: World) -> None:
     """Without a fresh, signed word that the queue is durable nothing is accepted."""
     member = world.member()
