@@ -87,9 +87,9 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Ours with their fields; anyone else's reduced to logger, level and place."""
         line: dict[str, Any] = {"time": self._time(record), "level": record.levelname.lower()}
-        if record.name == "bridge":
+        if hasattr(record, "fields"):
             line["event"] = record.msg
-            line.update(getattr(record, "fields", {}))
+            line.update(record.fields)
         else:
             line |= {"event": "library", "name": record.name}
             line["place"] = f"{record.module}:{record.lineno}"
