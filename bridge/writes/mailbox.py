@@ -82,7 +82,8 @@ class Mailboxes:
         same key.
 
         Raises Problem: too-large, mailbox-full, gone (erased, or its create was refused),
-        key-reuse, store-unavailable (nothing was accepted), outcome-unknown (repeat with the same key).
+        key-reuse, store-unavailable (nothing was accepted), outcome-unknown (repeat with the
+        same key).
         """
         try:
             if not self._fit.fresh():
