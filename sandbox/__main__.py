@@ -13,6 +13,9 @@ from pathlib import Path
 from sandbox.kit.run import running
 
 PARTS = ("dynamics", "wechat", "outbox")
+"""Started where none is named."""
+NAMED_ONLY = ("suitecrm",)
+"""Started only by name: the demo doesn't need them."""
 
 
 def main() -> int:
@@ -39,8 +42,8 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="part")
-    for name in PARTS:
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, *NAMED_ONLY, []], metavar="part")
+    for name in (*PARTS, *NAMED_ONLY):
         parser.add_argument(f"--{name}-port", type=int, default=0, metavar="N")
     parser.add_argument("--state-dir", type=Path, help="where the CA and its keys are written")
     parser.add_argument("--with-parent", action="store_true", help="end when stdin is closed")

@@ -1,0 +1,145 @@
+"""The SuiteCRM sandbox as a part: token endpoint, V8 API and own control plane on one app."""
+
+import json
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from sandbox.kit import Kit, Part
+from sandbox.kit.gate import USER, target
+from sandbox.suitecrm import schema
+from sandbox.suitecrm.errors import SuiteError, error_body, not_played
+from sandbox.suitecrm.service import Reply, Service
+from sandbox.suitecrm.store import Store
+from sandbox.suitecrm.tokens import CLIENTS, USERS, Authority
+
+METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
+
+
+def make(kit: Kit) -> Part:
+    """A fresh server on which our package is installed, without records."""
+    return SuiteCrm(kit).part
+
+
+class SuiteCrm:
+    """Holds the pieces together; each request passes authority and service in turn."""
+
+    def __init__(self, kit: Kit) -> None:
+        self.kit = kit
+        self.store = Store(kit.clock)
+        self.service = Service(schema.load(package=True), self.store)
+        self.authority = Authority(kit.clock)
+        app = Flask("sandbox.suitecrm", static_folder=None)
+        app.url_map.merge_slashes = False
+        app.add_url_rule("/Api/access_token", view_func=self.token, methods=["POST"])
+        app.add_url_rule("/Api/V8/<path:rest>", view_func=self.data, methods=METHODS)
+        app.add_url_rule("/_sandbox/tokens", view_func=self.control_tokens, methods=["POST"])
+        app.add_url_rule("/_sandbox/package", view_func=self.control_package, methods=["POST"])
+        app.register_error_handler(SuiteError, _refusal)
+        app.register_error_handler(404, _unknown)
+        app.register_error_handler(405, _unknown)
+        self.part = Part(
+            name="suitecrm",
+            kit=kit,
+            app=app,
+            tls=True,
+            ready=self.ready,
+            reset=self.reset,
+            seed=self.seed,
+            state=self.state,
+            error_body=error_body,
+        )
+
+    def token(self) -> ResponseReturnValue:
+        """A token request, as form or JSON."""
+        sent = request.form.to_dict() if request.form else request.get_json(silent=True)
+        answer = self.authority.token(sent if isinstance(sent, dict) else {})
+        return _response(Reply(200, answer, "application/json; charset=UTF-8"))
+
+    def data(self, rest: str) -> ResponseReturnValue:
+        """One request to the V8 API."""
+        token = self.authority.check(request.headers.get("Authorization", ""))
+        request.environ[USER] = "admin"
+        raw = target(request.environ).partition("/Api/V8/")[2]
+        path, _, search = raw.partition("?")
+        if request.method == "POST" and path == "logout":
+            self.authority.end(token)
+            said = {"message": "You have been successfully logged out"}
+            return _response(Reply(200, {"meta": said, "data": []}))
+        body = request.get_json(force=True, silent=True)
+        return _response(self.service.answer(request.method, path, search, body))
+
+    # -- control plane --------------------------------------------------------------------
+
+    def ready(self, url: str) -> dict[str, Any]:
+        """What a client needs: client credentials on top, the password grant's below."""
+        (first, (secret, _)), (second, (other, _)) = CLIENTS.items()
+        ((name, password),) = USERS.items()
+        return {
+            "url": url,
+            "ca_file": self.kit.ca.ca_file,
+            "client_id": first,
+            "client_secret": secret,
+            "password_grant": {
+                "client_id": second,
+                "client_secret": other,
+                "username": name,
+                "password": password,
+            },
+        }
+
+    def reset(self) -> None:
+        """No records, the package installed. Tokens stay good."""
+        self.store.clear()
+        self.service.schema = schema.load(package=True)
+
+    def seed(self, document: Any) -> Any:
+        """{"Contacts": [{…attributes, "id"?}], …}; gives the ids by module."""
+        made: dict[str, list[str]] = {}
+        for name, rows in document.items():
+            if name not in self.service.schema.modules:
+                raise ValueError("no such module")
+            module = self.service.schema.modules[name]
+            for row in rows:
+                attributes = {key: value for key, value in row.items() if key != "id"}
+                try:
+                    new = self.store.create(module, row.get("id"), attributes)
+                except SuiteError as error:
+                    raise ValueError(json.dumps(error.document)) from None
+                made.setdefault(name, []).append(new.id)
+        return made
+
+    def state(self) -> dict[str, Any]:
+        """Records by module, and how many tokens were issued."""
+        calls = dict(self.authority.calls)
+        return {"records": self.store.everything(), "tokens": {"calls": calls}}
+
+    def control_tokens(self) -> ResponseReturnValue:
+        """{"expire": true}: every access token issued so far is refused from now on."""
+        if request.get_json(force=True) != {"expire": True}:
+            return jsonify(error="known here: expire"), 400
+        self.authority.end()
+        return jsonify(ok=True)
+
+    def control_package(self) -> ResponseReturnValue:
+        """{"installed": false}: a stock server, without records."""
+        installed = request.get_json(force=True).get("installed")
+        if not isinstance(installed, bool):
+            return jsonify(error="known here: installed"), 400
+        self.store.clear()
+        self.service.schema = schema.load(package=installed)
+        return jsonify(ok=True)
+
+
+def _response(reply: Reply) -> Response:
+    body = json.dumps(reply.document, ensure_ascii=False)
+    return Response(body, reply.status, {"Content-Type": reply.content_type})
+
+
+def _refusal(error: SuiteError) -> Response:
+    return _response(Reply(error.status, error.document, error.content_type))
+
+
+def _unknown(_error: Exception) -> Response:
+    return _refusal(not_played("this address"))
