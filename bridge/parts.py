@@ -38,7 +38,7 @@ from bridge.store.remote_tokens import RemoteTokens
 from bridge.store.sessions import Sessions
 from bridge.writes.drain import DrainParts
 from bridge.writes.mailbox import Mailboxes
-from config.settings import ConfigTrouble, Settings, load
+from config.settings import ConfigTrouble, Settings, load, locations
 from mappings.loader import Mapping as CrmMapping
 from mappings.loader import MappingErrors
 from mappings.loader import load as load_mapping
@@ -107,7 +107,7 @@ def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
     """For a web process. Raises ConfigTrouble with every mistake."""
     settings, keys, mapping = foundation("web", environ)
     log.setup(settings.log_level)
-    known = _clients(settings)
+    known = clients.load(ROOT / settings.oauth.clients_file)
     tokens, queue = Redis(settings.redis.tokens_url), Redis(settings.redis.queue_url)
     keyring, names = Keyring(keys["keyring"]), Pseudonyms(keys.one("index"))
     budget = SharedBudget(tokens, keys.role, settings.crm.requests_per_second)
@@ -127,7 +127,7 @@ def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
         names=names,
         identity_keys=IdentityKeys(keys.one("identity")),
         subjects=Siv(keys.one("subject")),
-        etags=Siv(keys.one("keyring")),
+        etags=Siv(*(key for _, key in keys["keyring"])),
         operation_key=Pseudonyms(keys.one("operation")),
         record_key=Pseudonyms(keys.one("record")),
         id_token_key=keys.id_token_key(),
@@ -203,24 +203,41 @@ def _gateways(notify: Any) -> Iterator[tuple[str, Gateway]]:
 def foundation(
     role: Role, environ: Mapping[str, str] = os.environ
 ) -> tuple[Settings, Keys, CrmMapping]:
-    """What everything else is made of. Raises ConfigTrouble with the mistakes of all three."""
-    settings = load(role, environ)
+    """What everything else is made of. Raises ConfigTrouble with every mistake of all of it: a
+    wrong setting doesn't hide a wrong file that another one names."""
     problems: list[str] = []
-    mapping = _collect(problems, lambda: load_mapping(ROOT / settings.crm.mapping))
-    keys = _collect(problems, lambda: Keys(Path(settings.keys.directory), role))
-    problems += registry.check_options(
-        settings.crm.adapter, settings.crm.options, settings.crm.credential
-    )
-    problems += _not_held(settings) if not problems else []
-    if problems or mapping is None or keys is None:
+    settings = _collect(problems, lambda: load(role, environ))
+    files = _Files(problems, locations(environ))
+    mapping = files.read("crm.mapping", lambda path: load_mapping(ROOT / path))
+    keys = files.read("keys.directory", lambda path: Keys(Path(path), role))
+    if role == "web":
+        files.read("oauth.clients_file", lambda path: clients.load(ROOT / path))
+    if settings is not None:
+        crm = settings.crm
+        problems += registry.check_options(crm.adapter, crm.options, crm.credential)
+        problems += _not_held(settings) if not problems else []
+    if problems or settings is None or mapping is None or keys is None:
         raise ConfigTrouble(problems)
     return settings, keys, mapping
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The files that settings name; one that isn't named is the settings' own mistake."""
+
+    problems: list[str]
+    named: Mapping[str, str]
+
+    def read(self, setting: str, make: Callable[[str], Any]) -> Any:
+        """What is in it; None, and its mistakes among the problems, where it is wrong."""
+        path = self.named.get(setting)
+        return None if path is None else _collect(self.problems, lambda: make(path))
 
 
 def _collect(problems: list[str], make: Callable[[], Any]) -> Any:
     try:
         return make()
-    except (MappingErrors, KeyTrouble) as trouble:
+    except (ConfigTrouble, MappingErrors, KeyTrouble, ClientTrouble) as trouble:
         problems += trouble.problems
         return None
 
@@ -232,13 +249,6 @@ def _not_held(settings: Settings) -> list[str]:
         for name in settings.crm.requires
         if held.get(name, "no") in (False, "no")
     ]
-
-
-def _clients(settings: Settings) -> Clients:
-    try:
-        return clients.load(ROOT / settings.oauth.clients_file)
-    except ClientTrouble as trouble:
-        raise ConfigTrouble(trouble.problems) from None
 
 
 def _adapter(
@@ -288,9 +298,8 @@ def _grants(
 
 
 def shared_check(keys: Keys) -> str:
-    """Names the keys that both roles must hold alike, without showing them."""
-    return Pseudonyms(keys.one("envelope")).of(
-        "shared-keys",
-        Pseudonyms(keys.one("index")).check_value("index"),
-        Pseudonyms(keys.one("identity")).check_value("identity"),
-    )
+    """Names the keys for life that both roles must hold alike, without showing them. The envelope
+    key isn't among them: `fit` itself is signed with it, and any that is held is honoured, so that
+    it can be rotated without a gap."""
+    identity = Pseudonyms(keys.one("identity")).check_value("identity")
+    return Pseudonyms(keys.one("index")).of("shared-keys", identity)

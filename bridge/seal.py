@@ -22,6 +22,7 @@ Key = tuple[str, bytes]
 
 SIZE_CLASSES = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
 _NONCE = 12
+_SIV = b"bridge/siv"
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
@@ -107,20 +108,23 @@ class Siv:
     """AES-SIV: the same input gives the same output, for ETags and pairwise subjects that must come
     back. `place` separates one use, or one sector, from another."""
 
-    def __init__(self, key: bytes) -> None:
-        derived = HKDF(hashes.SHA256(), 64, None, b"bridge/siv").derive(key)
-        self._cipher = AESSIV(derived)
+    def __init__(self, *keys: bytes) -> None:
+        """The first key seals; the others still open what they sealed before a rotation."""
+        self._ciphers = [AESSIV(HKDF(hashes.SHA256(), 64, None, _SIV).derive(k)) for k in keys]
 
     def seal(self, place: str, plain: bytes) -> str:
         """Base64url; length of `plain` + 16 bytes."""
-        return b64(self._cipher.encrypt(plain, [place.encode()]))
+        return b64(self._ciphers[0].encrypt(plain, [place.encode()]))
 
     def open(self, place: str, token: str) -> bytes:
         """Raises SealBroken."""
-        try:
-            return self._cipher.decrypt(unb64(token), [place.encode()])
-        except (InvalidTag, ValueError):
-            raise SealBroken from None
+        raw = unb64(token)
+        for cipher in self._ciphers:
+            try:
+                return cipher.decrypt(raw, [place.encode()])
+            except (InvalidTag, ValueError):
+                continue
+        raise SealBroken
 
 
 def pad(plain: bytes) -> bytes:

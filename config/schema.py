@@ -129,7 +129,7 @@ class NotifyPart(Part):
 
 
 class OauthPart(Part):
-    clients_file = _text("The OAuth clients, YAML", required=True)
+    clients_file = _text("The OAuth clients, YAML; needed on the web tier", load_default="")
     access_token_seconds = _whole("Life of an access token", 600, 60, 3600)
     code_seconds = _whole("Life of an authorization code", 60, 10, 60)
     refresh_idle_seconds = _whole("A grant unused for this long ends", 30 * 86400, 300, 90 * 86400)
@@ -157,7 +157,7 @@ class HttpPart(Part):
     trusted_proxies = _whole("How many proxies in front set X-Forwarded-For", 0, 0, 5)
     serve_docs = _flag("Serve /docs and the details of /readyz", False)
     max_body = _whole("Largest request body, bytes", 65536, 1024, 1048576)
-    threads = _whole("Threads of one web process", 32, 1, 512)
+    threads = _whole("Threads of one web process; start the server with as many", 64, 1, 512)
     wait_share = fields.Float(
         load_default=0.25,
         validate=validate.Range(min=0.0, max=0.9),
@@ -217,7 +217,7 @@ class Root(Part):
     redis = fields.Nested(RedisPart, required=True)
     keys = fields.Nested(KeysPart, required=True)
     crm = fields.Nested(CrmPart, required=True)
-    oauth = fields.Nested(OauthPart, required=True)
+    oauth = _part(OauthPart)
     wechat = _part(WechatPart)
     notify = _part(NotifyPart)
     limits = _part(LimitsPart)

@@ -180,6 +180,8 @@ def _crossed(checked: Mapping[str, Any], role: Role) -> Iterator[str]:
     yield from _wechat_trouble(checked["wechat"], role)
     if checked["environment"] == "production":
         yield from _production_trouble(checked)
+    if role == "web" and not checked["oauth"]["clients_file"]:
+        yield "oauth.clients_file: the web tier needs it"
     if checked["issuer"].endswith("/"):
         yield "issuer: no slash at the end"
     purposes = [consent["purpose"] for consent in checked["consents"]]

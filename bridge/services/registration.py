@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from adapters.base import Found, Operation, Trace
-from adapters.errors import NotFound
+from adapters.errors import NotFound, Unavailable
 from bridge.errors import FieldError, Problem
 from bridge.seal import Pseudonyms
 from bridge.services import consents, members, passwords, proofs
@@ -125,10 +125,11 @@ def _operation(tools: Tools, proven: Sequence[Proof], visit: Visit) -> str:
 
 def _identity_row(tools: Tools, proof: Proof, member_id: str, trace: Trace) -> Found | None:
     """The identity's row, if it is there and free, or ours from an earlier try; None if there is
-    none. Raises Problem("conflict") where another member has it."""
+    none, or the CRM can't be asked now: the change set finds it then, since the row's id is the
+    address's own. Raises Problem("conflict") where another member has it."""
     try:
         found = tools.crm.get("identity", proof.identity_id, ("member",), trace=trace)
-    except NotFound:
+    except (NotFound, Unavailable):
         return None
     if found.record.get("member") not in (None, member_id):
         raise Problem("conflict", [FieldError("/proof", "has-a-member")])

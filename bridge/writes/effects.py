@@ -243,13 +243,36 @@ def _batch(at: Attempt, write: Write) -> Ending:
         except Throttled:
             raise
         except Conflict:
-            seen = carried(at, write)
-            if seen is None:
-                raise
-            return _applied(seen)
+            if seen := carried(at, write):
+                return _applied(seen)
+            write = _taking_over(at, write)
         except (StaleVersion, Unavailable):
             look = True
     raise TryLater
+
+
+def _taking_over(at: Attempt, write: Write) -> Write:
+    """The same, with the identities that exist but are free taken over instead of created: a
+    number that somebody gave up, when the CRM couldn't be asked in time. Raises Conflict where
+    that changes nothing."""
+    operations = tuple(
+        _free(at, each) if each.kind == "identity" else each for each in write.operations
+    )
+    if operations == write.operations:
+        raise Conflict
+    return replace(write, operations=operations)
+
+
+def _free(at: Attempt, operation: Operation) -> Operation:
+    if operation.verb != "create":
+        return operation
+    try:
+        found = at.call(at.adapter.get, operation.kind, operation.id, ["member"])
+    except NotFound:
+        return operation
+    if found.record.get("member"):
+        return operation
+    return replace(operation, verb="update", version=found.version)
 
 
 def _send(at: Attempt, write: Write) -> Ending:

@@ -119,7 +119,7 @@ def test_from_the_stores_code_to_the_member_site(
     assert trouble(phone) == {}
     rows = journey.crm_rows()
     assert [row["cb_registeredstore"] for row in rows["contacts"]] == ["SH001"]
-    assert any(journey.follower["openid"] in row["cb_value"] for row in rows["cb_identities"])
+    assert any(journey.follower["openid"] in str(row["cb_value"]) for row in rows["cb_identities"])
     site, verifier = _page(browser, "desktop", "en", complaints), secrets.token_urlsafe(48)
     site.goto(_authorize(line, verifier))
     site.fill("#identifier", journey.member.mobile)

@@ -35,7 +35,7 @@ def test_a_good_configuration_loads() -> None:
 
     assert settings.crm.adapter == "dynamics"
     assert settings.crm.credential["client_secret"] == "123456789"
-    assert settings.http.threads == 32
+    assert settings.http.threads == 64
     assert settings.http.secure_cookies is False
     assert settings.brand.stores["SH001"]["en"]
 
@@ -59,6 +59,7 @@ def test_every_mistake_is_listed_at_once() -> None:
         ({"BRIDGE_WECHAT__AES_KEY": "short"}, "wechat.aes_key"),
         ({"BRIDGE_ISSUER": "http://127.0.0.1:8000/"}, "issuer"),
         ({"BRIDGE_CRM__CREDENTIAL": "{}"}, "crm.credential"),
+        ({"BRIDGE_OAUTH__CLIENTS_FILE": ""}, "oauth.clients_file"),
     ],
 )
 def test_a_setting_that_contradicts_another_is_named(change: dict[str, str], named: str) -> None:

@@ -118,3 +118,14 @@ def test_siv_is_the_same_every_time_and_opens_in_its_place() -> None:
     assert siv.open("etag", siv.seal("etag", b"v1")) == b"v1"
     with pytest.raises(SealBroken):
         siv.open("sub", siv.seal("etag", b"v1"))
+
+
+def test_an_etag_made_before_a_rotation_still_opens() -> None:
+    """The new key seals, the old one still opens, and no other does."""
+    old = Siv(b"o" * 32).seal("etag", b"v1")
+    both = Siv(b"n" * 32, b"o" * 32)
+
+    assert both.open("etag", old) == b"v1"
+    assert both.seal("etag", b"v1") == Siv(b"n" * 32).seal("etag", b"v1")
+    with pytest.raises(SealBroken):
+        Siv(b"n" * 32).open("etag", old)

@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable
 
 import pytest
+import redis
 import requests
 
 from bridge.cli.journey import Journey, bearer
+from bridge.cli.line import Line
+from tests.flows.on_the_line.conftest import Watch, journey_of
 from tests.flows.on_the_line.crm import Crm
 
 SOON = 4.5
@@ -149,6 +152,51 @@ def test_a_registration_whose_reply_is_lost_is_one_member(journey: Journey, crm:
 
     assert crm.contact(journey.member.mobile)
     journey.sign_in()
+
+
+def test_a_registration_while_the_crm_is_down_is_made_later(journey: Journey, crm: Crm) -> None:
+    """The CRM answers nothing from the proof on: the member is told to wait, and becomes one."""
+    journey.phone = journey.desktop()
+    journey.phone.get(f"{journey.line.url}/register")
+    crm.fault("status", times=6, status=503)
+
+    journey.prove_mobile()
+    journey.give_details()
+
+    assert crm.contact(journey.member.mobile)
+    journey.sign_in()
+
+
+def forget_codes(line: Line) -> None:
+    """As if the minute between two codes to one number had passed."""
+    assert line.redis is not None
+    listing = redis.Redis.from_url(line.redis.url("tokens", "doctor"))
+    web = redis.Redis.from_url(line.redis.url("tokens", "web"))
+    for key in listing.scan_iter("otp:to:*"):
+        web.delete(key)
+
+
+def test_a_number_that_was_given_up_is_free(member: Journey, watch: Watch, crm: Crm) -> None:
+    """Erased, then registered again, with the CRM down when it is asked: a new member, one row."""
+    old = crm.contact(member.member.mobile)["contactid"]
+    erased = member.http.delete(f"{member.line.url}/v1/me", headers=member.authorized())
+    again = journey_of(member.line, watch)
+    again.member.mobile = member.member.mobile
+    again.facts = member.facts
+    again.phone = again.desktop()
+    again.phone.get(f"{again.line.url}/register")
+    forget_codes(member.line)
+    crm.fault("status", times=4, status=503)
+
+    again.prove_mobile()
+    again.give_details()
+
+    new = crm.contact(member.member.mobile)
+    rows = [r for r in crm.rows("cb_identities") if r["cb_value"] == member.member.mobile]
+    assert erased.status_code == 204
+    assert new["contactid"] != old
+    assert [row["_cb_member_value"] for row in rows] == [new["contactid"]]
+    again.sign_in()
 
 
 def test_a_stale_version_is_412(member: Journey, crm: Crm) -> None:
