@@ -105,6 +105,5 @@ class EndSession(EndSessionEndpoint):  # type: ignore[misc]
         session = parts.sessions.load(flask.request.cookies.get(parts.sessions.cookie_name))
         if session is None or claims.get("sid") not in session.grants:
             return
-        for grant_id in session.grants:
+        for grant_id in parts.sessions.end(session):
             parts.grants.revoke_grant(grant_id)
-        parts.sessions.end(session)

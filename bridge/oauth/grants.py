@@ -77,7 +77,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
 
     def generate_authorization_code(self) -> str:
         """Keeps what was approved and gives the code. The session notes the grant to come, so that
-        signing out of the browser ends it."""
+        signing out of the browser ends it. Raises Refusal where that has just happened."""
         parts, approval = self.server.parts, self.request.user
         client, who = self.request.client.client, approval.who
         data = self.request.payload.data
@@ -98,7 +98,10 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
             challenge=data["code_challenge"],
             nonce=data.get("nonce", ""),
         )
-        approval.session.grants = [*approval.session.grants, code.grant_id][-20:]
+        if not parts.sessions.note_grant(approval.session, code.grant_id):
+            gone = Refusal("login_required", redirect_uri=data["redirect_uri"])
+            gone.state = data.get("state")
+            raise gone
         secret: str = parts.grants.new_code(code)
         return secret
 

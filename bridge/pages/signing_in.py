@@ -122,10 +122,9 @@ def sign_out() -> ResponseReturnValue:
     session = visitor()
     if flask.request.method != "POST":
         return flask.redirect(href("signed_in"), 303)
-    for grant in session.grants:
+    for grant in current().sessions.sign_out(session):
         current().grants.revoke_grant(grant)
     session.data = kept_language(session)
-    session.signed_in, session.grants, session.parked = None, [], {}
     return flask.redirect(href("signed_out"), 303)
 
 

@@ -33,7 +33,7 @@ PREFIXES: tuple[Prefix, ...] = (
     Prefix("used:", "tokens", "string", 3600, "a used code's grant", "names a grant only"),
     Prefix("sub:", "tokens", "zset", 90 * DAY, "a member's grants", "names grants only"),
     Prefix("ep:", "tokens", "string", 90 * DAY, "a member's epoch of sign-outs", "a number"),
-    Prefix("sess:", "tokens", "string", 1800, "browser session of the pages", "web keyring"),
+    Prefix("sess:", "tokens", "hash", 1800, "browser session of the pages", "web keyring"),
     Prefix("otp:", "tokens", "hash", 600, "code challenge: keyed hash, tries", "web keyring"),
     Prefix("ticket:", "tokens", "string", 660, "operation that a proof is bound to", "op id"),
     Prefix("rl:", "tokens", "string", 2 * DAY, "rate limit counters, by keyed hash", "a number"),

@@ -305,8 +305,7 @@ def test_a_sign_in_forgets_the_way_and_a_sign_out_ends_its_grants(
     code = Code(Authorization("site", frozenset(), ()), f"{site.url}/oauth/arrived", "x")
     issued = site.parts.grants.redeem(site.parts.grants.new_code(code), code, refreshable=False)
     assert site.parts.grants.check(issued.access_token)
-    session.grants.append(issued.grant_id)
-    site.parts.sessions.save(session)
+    assert site.parts.sessions.note_grant(session, issued.grant_id)
     person.post("/sign-out", page="/signed-in")
     assert site.parts.grants.check(issued.access_token) is None
 

@@ -89,7 +89,8 @@ class Line:
     def rests(self) -> str:
         """Everything in Redis, keys and values, and the whole log, as one text."""
         keys = self.redis.do("KEYS", "*")
-        values = [str(self.redis.do("GET", key)) for key in keys]
+        ways = {"string": "GET", "hash": "HGETALL"}
+        values = [str(self.redis.do(ways[self.redis.do("TYPE", key)], key)) for key in keys]
         return "\n".join([*keys, *values, self.log.getvalue()])
 
     def keys(self, prefix: str) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 
 from bridge.seal import Keyring
 from bridge.store.grants import digest
-from bridge.store.sessions import MAX_PARKED, Session, Sessions, SignedIn
+from bridge.store.sessions import MAX_GRANTS, MAX_PARKED, Session, Sessions, SignedIn
 from tests.support.tokens import tokens_server, web
 
 WHO = SignedIn("canary-member", "canary-subject", 100, ("pwd",), "aal1", "digest", 2)
@@ -53,19 +53,52 @@ def test_signing_in_changes_the_id_and_the_csrf_token(sessions, session):
 def test_another_member_does_not_inherit_grants(sessions, session):
     """Whoever signs in after somebody else in one browser doesn't end the other's grants."""
     sessions.sign_in(session, WHO)
-    session.grants.append("g1")
+    assert sessions.note_grant(session, "g1")
     sessions.sign_in(session, WHO)
-    assert session.grants == ["g1"]
+    assert session.grants == sessions.load(session.id).grants == ["g1"]
     sessions.sign_in(session, SignedIn("somebody", "s", 1, (), "aal1"))
-    assert session.grants == []
+    assert session.grants == sessions.load(session.id).grants == []
+
+
+def test_grants_given_at_once_are_all_noted(sessions, session):
+    """Two tabs load the session, each gets its grant, a third saves: signing out ends both."""
+    sessions.sign_in(session, WHO)
+    tabs = [sessions.load(session.id) for _ in range(3)]
+    assert sessions.note_grant(tabs[0], "g1")
+    assert sessions.note_grant(tabs[1], "g2")
+    assert sessions.save(tabs[2])
+    assert sorted(sessions.sign_out(session)) == ["g1", "g2"]
+
+
+def test_only_the_newest_grants_are_kept(sessions, session):
+    """A browser can't fill its session."""
+    for n in range(MAX_GRANTS + 2):
+        assert sessions.note_grant(session, f"g{n}")
+    kept = sessions.load(session.id).grants
+    assert (len(kept), f"g{MAX_GRANTS + 1}" in kept) == (MAX_GRANTS, True)
 
 
 def test_a_late_save_does_not_bring_an_ended_session_back(sessions, session):
-    """Signing out wins over a request that was under way."""
+    """Ending wins over a request that was under way."""
     late = sessions.load(session.id)
     sessions.end(session)
     assert not sessions.save(late)
+    assert not sessions.note_grant(late, "g1")
     assert sessions.load(session.id) is None
+
+
+def test_a_late_save_does_not_bring_a_sign_in_back(sessions, session):
+    """After signing out the old id is nobody's, and no code is given to it; the visit goes on under
+    a new one, with nobody signed in."""
+    sessions.sign_in(session, WHO)
+    late = sessions.load(session.id)
+    sessions.sign_out(session)
+    sessions.start(session)
+    assert not sessions.save(late)
+    assert not sessions.note_grant(late, "g1")
+    assert sessions.load(late.id) is None
+    assert (session.id, session.csrf) != (late.id, late.csrf)
+    assert sessions.load(session.id).signed_in is None
 
 
 def test_only_the_sessions_own_csrf_token_holds(session):
@@ -87,8 +120,10 @@ def test_what_rests_is_sealed_to_its_place_and_expires(sessions, redis, session)
     for key in keys:
         assert 0 < redis.do("TTL", key) <= 1800
         assert session.id not in key
-        assert "canary" not in redis.do("GET", key)
-        redis.do("SET", f"sess:{digest('planted')}", redis.do("GET", key), "EX", 60)
+        fields = redis.do("HGETALL", key)
+        assert "canary" not in str(fields)
+        redis.do("HSET", f"sess:{digest('planted')}", "rec", fields["rec"])
+        redis.do("EXPIRE", f"sess:{digest('planted')}", 60)
         assert sessions.load("planted") is None
 
 
