@@ -218,6 +218,19 @@ def _production_trouble(checked: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: must be https in production"
         elif parts.hostname not in checked["egress"] and parts.netloc not in checked["egress"]:
             yield f"{name}: its host isn't in `egress`"
+    yield from _relay_trouble(checked)
+
+
+def _relay_trouble(checked: Mapping[str, Any]) -> Iterator[str]:
+    """A relay on this host is fine, in clear too."""
+    for channel, gateway in checked["notify"].items():
+        host, port = gateway["host"], gateway["port"]
+        if gateway["kind"] != "smtp" or _is_loopback(host):
+            continue
+        if not gateway["starttls"]:
+            yield f"notify.{channel}.starttls: must be on in production"
+        if not {host, f"{host}:{port}"} & set(checked["egress"]):
+            yield f"notify.{channel}.host: isn't in `egress`"
 
 
 def _outgoing(checked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -100,6 +100,21 @@ def test_production_refuses_a_host_that_is_not_in_egress() -> None:
     assert any(p.startswith("crm.options.url: its host isn't") for p in problems)
 
 
+def test_production_sends_mail_to_a_listed_relay_over_tls() -> None:
+    """A mail holds a code and an address; only a relay on the same host needs neither."""
+    relay = {
+        "BRIDGE_ENVIRONMENT": "production",
+        "BRIDGE_NOTIFY__MAIL__KIND": "smtp",
+        "BRIDGE_NOTIFY__MAIL__STARTTLS": "false",
+    }
+    far = _problems(**relay, BRIDGE_NOTIFY__MAIL__HOST="smtp.example.com")
+    near = _problems(**relay, BRIDGE_NOTIFY__MAIL__HOST="127.0.0.1")
+
+    named = ["notify.mail.host", "notify.mail.starttls"]
+    assert [p.split(":")[0] for p in far if p.startswith("notify.")] == named
+    assert [p for p in near if p.startswith("notify.")] == []
+
+
 def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
     """`…_FILE` names a file whose content, without the line's end, is the value."""
     (tmp_path / "secret").write_text("from-a-file\n")
