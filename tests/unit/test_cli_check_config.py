@@ -6,6 +6,8 @@ import pytest
 
 from bridge import keys
 from bridge.cli import check_config
+from bridge.parts import web_parts
+from config.settings import ConfigTrouble
 from tests.unit.test_config import GOOD
 
 
@@ -46,8 +48,13 @@ def test_mistakes_of_all_files_come_at_once(environ: dict[str, str], tmp_path: P
     found = check_config.mistakes("web", environ)
 
     assert {"member: is missing", "identity: is missing", "consent: is missing"} <= set(found)
-    for begin in ("oauth.code_seconds", "keys.directory: holds private", "clients"):
+    begins = ("oauth.code_seconds", "keys.directory: holds private", "clients")
+    for begin in begins:
         assert any(sentence.startswith(begin) for sentence in found), begin
+    with pytest.raises(ConfigTrouble) as refused:  # a process that starts says the same
+        web_parts(environ)
+    for begin in (*begins, "member: is missing"):
+        assert any(sentence.startswith(begin) for sentence in refused.value.problems), begin
     assert not any("secret-value" in sentence or "9999" in sentence for sentence in found)
 
 
