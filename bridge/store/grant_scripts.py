@@ -30,6 +30,7 @@ if used then
   return 'replay'
 end
 if redis.call('DEL', KEYS[1]) == 0 then return 'gone' end
+if redis.call('EXISTS', KEYS[7]) == 1 then return 'ended' end
 redis.call('SET', KEYS[2], ARGV[1] .. '|' .. ARGV[2], 'EX', ARGV[3])
 if (redis.call('GET', KEYS[6]) or '0') ~= ARGV[4] then return 'epoch' end
 local now = tonumber(redis.call('TIME')[1])
@@ -44,10 +45,11 @@ redis.call('EXPIRE', KEYS[5], ARGV[11])
 redis.call('EXPIRE', KEYS[6], ARGV[11])
 return 'ok'
 """
-"""KEYS code, used, grant, access token, member's grants, member's epoch. ARGV gid, client,
+"""KEYS code, used, grant, access token, member's grants, member's epoch, ended. ARGV gid, client,
 tombstone's life, epoch, absolute end, uid, grant record, idle life, token record, token life, index
 life. Consumes the code, leaves the tombstone and makes the grant. An epoch that was raised since
-the sign-in refuses, so a sign-in that races a reset doesn't outlive it."""
+the sign-in refuses, so a sign-in that races a reset doesn't outlive it; so does a grant that was
+ended before it was made."""
 
 ROTATE = """
 local v = redis.call('HMGET', KEYS[1], 'cid', 'gen', 'rot', 'ep', 'abs')
@@ -94,12 +96,16 @@ under."""
 
 END_GRANT = """
 local v = redis.call('HMGET', KEYS[1], 'uid', 'cid')
-if not v[1] then return 0 end
+if not v[1] then
+  if ARGV[2] == '' then redis.call('SET', KEYS[2], 1, 'EX', ARGV[3]) end
+  return 0
+end
 if ARGV[2] ~= '' and v[2] ~= ARGV[2] then return 0 end
 redis.call('ZREM', 'sub:' .. v[1], ARGV[1])
 return redis.call('DEL', KEYS[1])
 """
-"""KEYS grant. ARGV gid, client (empty: whoever's it is)."""
+"""KEYS grant, ended. ARGV gid, client (empty: whoever's it is), a code's life. A grant whose code
+still waits is not there yet; what is left says that it shall not be."""
 
 END_MEMBER = """
 redis.call('INCR', KEYS[1])

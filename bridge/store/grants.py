@@ -203,6 +203,7 @@ class Grants:
                 f"at:{digest(access)}",
                 f"sub:{uid}",
                 f"ep:{uid}",
+                f"used:{gid}",
             ],
             [
                 gid,
@@ -306,7 +307,7 @@ class Grants:
         or an unknown one changes nothing, and the answer is the same."""
         named = self._named(token)
         if named is not None:
-            self._end_grant([f"gr:{named[0]}"], [named[0], client_id])
+            self._end(named[0], client_id)
             return
         name = digest(token)
         record = self._redis.do("GET", f"at:{name}")
@@ -315,8 +316,8 @@ class Grants:
             self._redis.do("DEL", f"at:{name}")
 
     def revoke_grant(self, grant_id: str) -> None:
-        """Sign out here: the grant and all its tokens are dead."""
-        self._end_grant([f"gr:{grant_id}"], [grant_id, ""])
+        """Sign out here: the grant and all its tokens are dead, and its code if it still waits."""
+        self._end(grant_id, "")
 
     def revoke_member(self, member_id: str) -> int:
         """Sign out everywhere: every grant of the member, and every sign-in under way. Gives how
@@ -325,6 +326,10 @@ class Grants:
         return int(self._end_member([f"ep:{uid}", f"sub:{uid}"], [self._lives.index]))
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _end(self, grant_id: str, client_id: str) -> None:
+        keys = [f"gr:{grant_id}", f"used:{grant_id}"]
+        self._end_grant(keys, [grant_id, client_id, self._lives.code])
 
     def _uid(self, member_id: str) -> str:
         return self._names.of("grants.member", member_id)

@@ -666,6 +666,29 @@ def test_logout_with_its_own_hint_ends_this_browsers_session_and_its_grants(site
     assert "/sign-in" in go(site, browser).headers["Location"]
 
 
+def test_no_code_is_given_to_a_browser_that_has_just_signed_out(site, monkeypatch):
+    """Its request was under way: the client is told to have the member sign in."""
+    browser = signed_in(site)
+    monkeypatch.setattr(site.parts.sessions, "note_grant", lambda *_: False)
+    location = go(site, browser).headers["Location"]
+    assert location.startswith(CALLBACK + "?")
+    given = query(location)
+    assert (given["error"], given["iss"]) == ("login_required", site.issuer)
+    assert given["state"] == asked()["state"]
+    assert "code" not in given
+
+
+def test_a_code_that_still_waits_dies_with_the_sign_out(site):
+    """Given before, redeemed after: no grant outlives the session that it came from."""
+    browser = signed_in(site)
+    first = query(go(site, browser).headers["Location"])["code"]
+    token = site.post("token", "portal", code_form(first, VERIFIER)).json()
+    second = query(go(site, browser).headers["Location"])["code"]
+    logout(site, browser, id_token_hint=token["id_token"])
+    refused = site.post("token", "portal", code_form(second, VERIFIER))
+    assert token_error(refused) == (400, "invalid_grant")
+
+
 def test_a_hint_of_anothers_session_leaves_this_one_alone(site):
     """Somebody else's id_token in a link doesn't sign this browser out."""
     browser = signed_in(site)
