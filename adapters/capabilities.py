@@ -28,6 +28,10 @@ class Capabilities:
     finds_by_key: bool = False
     # Does `query` page with a cursor while rows are added?
     pages_with_cursor: bool = False
+    # Do the values that a `find` or `query` compares stay out of every URL?
+    hides_values: bool = False
+    # Is every text kept as it is? Where not, one that the CRM would change is Invalid.
+    any_text: bool = False
 
     def as_dict(self) -> dict[str, str | bool]:
         """{question: answer}, as `GET /v1/capabilities` shows it."""

@@ -60,6 +60,8 @@ class Memory(Adapter):
         clears_with_null=True,
         finds_by_key=True,
         pages_with_cursor=True,
+        hides_values=True,
+        any_text=True,
     )
 
     def __init__(self, mapping: Mapping, remote: Remote) -> None:

@@ -1,4 +1,5 @@
 """What the suite needs to know of the CRM behind an adapter. Not for: any one CRM."""
+# ruff: noqa: S101
 
 import uuid
 from abc import ABC, abstractmethod
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.base import Adapter, Found, Record
+from adapters.errors import Invalid, NotFound
 from mappings.loader import Mapping
 
 AWKWARD = (
@@ -65,6 +67,10 @@ class World(ABC):
     def seen(self) -> list[Seen]:
         """Requests for data since the last `forget`, those inside a batch too."""
         raise NotImplementedError
+
+    def written(self, request: Seen) -> Any:
+        """{column: value} of a write, without what the adapter adds for itself."""
+        return request.body
 
     def forget(self) -> None:
         """Forget the requests seen so far."""
@@ -152,3 +158,20 @@ def member(crm: Adapter, **record: Any) -> Found:
 def read(crm: Adapter, found: Found, *fields: str) -> Record:
     """What the CRM holds of it now."""
     return crm.get(found.kind, found.id, fields).record
+
+
+def keeps(crm: Adapter, value: str) -> bool:
+    """Does the CRM keep this text? One that it would change must be Invalid, and only where the
+    adapter says so beforehand."""
+    if crm.capabilities.any_text:
+        return True
+    id = new_id()
+    try:
+        crm.create("member", id, {"family_name": value})
+    except Invalid as error:
+        assert error.fields == ("family_name",)
+        with pytest.raises(NotFound):
+            crm.get("member", id, ())
+        return False
+    crm.erase("member", id)
+    return True

@@ -31,8 +31,10 @@ class Writing(Clauses):
         with pytest.raises(Invalid):
             crm.create("member", "no-id", {})
 
-    def test_key_taken(self, crm: Adapter) -> None:
+    def test_key_taken(self, crm: Adapter, world: World) -> None:
         """3.3 A key's value that another record has is Conflict."""
+        if "subject" not in world.mapping.kinds["member"].keys:
+            pytest.skip("the mapping has no such key")
         member(crm, subject="s1")
         other = member(crm, subject="s2")
         with pytest.raises(Conflict):
@@ -113,14 +115,16 @@ class Writing(Clauses):
                 erase()
 
     def test_only_changes_are_sent(self, crm: Adapter, remote: World) -> None:
-        """3.10 An update sends the changed columns only, and the version it is based on."""
+        """3.10 An update sends the changed columns only, and, where the CRM itself compares, the
+        version it is based on."""
         made = member(crm, given_name="Ann", family_name="Lee")
         remote.forget()
         crm.update("member", made.id, {"given_name": "Bob"}, made.version)
-        (request,) = remote.seen()
+        (request,) = [request for request in remote.seen() if request.method != "GET"]
         column = remote.mapping.kinds["member"].fields["given_name"].column
-        assert request.body == {column: "Bob"}
-        assert request.headers["if-match"] == made.version
+        assert remote.written(request) == {column: "Bob"}
+        if crm.capabilities.versioned_update == "yes":
+            assert request.headers["if-match"] == made.version
 
     def test_born_active(self, crm: Adapter) -> None:
         """3.12 A new member is active, whether the CRM or the adapter sees to it."""

@@ -53,6 +53,8 @@ class Dynamics(Adapter):
         clears_with_null=True,
         finds_by_key=True,
         pages_with_cursor=True,
+        hides_values=True,
+        any_text=True,
     )
     guide = GUIDE
 
