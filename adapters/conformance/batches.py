@@ -1,5 +1,4 @@
 """Clauses 4: several changes in one `apply`. Not for: single writes."""
-# ruff: noqa: S101
 
 import pytest
 

@@ -1,5 +1,4 @@
 """Clauses 7: what is declared works, what isn't is refused. Not for: how it works."""
-# ruff: noqa: S101
 
 import pytest
 

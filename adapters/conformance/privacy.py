@@ -1,5 +1,4 @@
 """Clauses 6: no value where it doesn't belong. Not for: what rests in Redis (`bridge/privacy`)."""
-# ruff: noqa: S101
 
 import contextlib
 import logging

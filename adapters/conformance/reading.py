@@ -1,5 +1,4 @@
 """Clauses 1: reading. Not for: single values (`values.py`)."""
-# ruff: noqa: S101
 
 from urllib.parse import unquote
 

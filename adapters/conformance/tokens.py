@@ -1,5 +1,4 @@
 """Clauses 8: the remote token. Not for: who may have which (`parts.py`)."""
-# ruff: noqa: S101
 
 from adapters.base import Adapter
 from adapters.conformance.world import Clauses, World, member, read

@@ -1,5 +1,4 @@
 """Clauses 5: when the CRM or the way to it is in trouble. Not for: refusals of the CRM."""
-# ruff: noqa: S101
 
 import time
 from collections.abc import Callable

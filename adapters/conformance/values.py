@@ -1,5 +1,4 @@
 """Clauses 2: what goes in comes out. Not for: how a CRM writes it."""
-# ruff: noqa: S101
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal

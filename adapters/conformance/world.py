@@ -1,5 +1,4 @@
 """What the suite needs to know of the CRM behind an adapter. Not for: any one CRM."""
-# ruff: noqa: S101
 
 import uuid
 from abc import ABC, abstractmethod

@@ -1,5 +1,4 @@
 """Clauses 3: single writes. Not for: several at once (`batches.py`)."""
-# ruff: noqa: S101
 
 import threading
 

@@ -9,16 +9,16 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 
 from bridge.cli import holdings, scanning
-from bridge.cli.embedded import ROLES, NoServer
-from bridge.cli.journey import REDIRECT, SCOPE, Journey, StepFailed, steps
+from bridge.cli.embedded import NoServer
+from bridge.cli.journey import Journey, StepFailed
 from bridge.cli.line import Line, NotSandbox
-from bridge.cli.published import SANDBOX_CLIENT_SECRETS
+from bridge.cli.state import state_of
 from bridge.cli.tables import table
+from bridge.cli.walk import CHANGED, JOINED, Walk
 
 
 def run(port: int, once: bool, state: Path | None) -> int:
@@ -55,7 +55,7 @@ def _walk(line: Line, once: bool, state: Path | None) -> int:
     journey = Journey(line)
     held = _steps(journey) and _scan(journey)
     if state:
-        state.write_text(json.dumps(_state(journey), indent=2, ensure_ascii=False) + "\n")
+        state.write_text(json.dumps(state_of(journey), indent=2, ensure_ascii=False) + "\n")
         click.echo(f"What a client needs to go on is in {state}")
     if once:
         click.echo("Every step held." if held else "Something didn't hold.", err=not held)
@@ -67,7 +67,7 @@ def _walk(line: Line, once: bool, state: Path | None) -> int:
 def _steps(journey: Journey) -> bool:
     """Walk, and show after the telling steps what is held where. False where a step fails."""
     before: holdings.Tables | None = None
-    for number, (title, do) in enumerate(steps(journey), 1):
+    for number, (title, do) in enumerate(Walk(journey).steps(), 1):
         began = time.monotonic()
         try:
             lines = do()
@@ -84,7 +84,7 @@ def _steps(journey: Journey) -> bool:
     return True
 
 
-_TELLING = ("She gives her details and becomes a member", "She changes her name")
+_TELLING = (JOINED, CHANGED)
 
 
 def _tell(journey: Journey, before: holdings.Tables | None) -> holdings.Tables:
@@ -113,60 +113,6 @@ def _scan(journey: Journey) -> bool:
     for finding in sorted(scan.findings):
         click.secho(f"    {finding.field} in {finding.place}", fg="red")
     return not scan.findings
-
-
-def _state(journey: Journey) -> dict[str, Any]:
-    line, member = journey.line, journey.member
-    secrets: dict[str, str] = SANDBOX_CLIENT_SECRETS
-    site = "http://127.0.0.1:8765/site/callback"
-    return {
-        "base_url": line.url,
-        "issuer": line.url,
-        "ca_file": line.sandbox["dynamics"]["ca_file"],
-        "clients": {
-            "portal": {
-                "client_id": "portal",
-                "type": "public",
-                "redirect_uris": [REDIRECT],
-                "scope": SCOPE,
-            },
-            "site": {
-                "client_id": "site",
-                "type": "confidential",
-                "redirect_uris": [site],
-                "client_secret": secrets["site"],
-                "scope": SCOPE,
-            },
-            "store-backend": {
-                "client_id": "store-backend",
-                "type": "confidential",
-                "redirect_uris": [],
-                "client_secret": secrets["store-backend"],
-                "scope": "registrations:write qr:write",
-            },
-            "cms": {
-                "client_id": "cms",
-                "type": "resource server",
-                "redirect_uris": [],
-                "client_secret": secrets["cms"],
-            },
-        },
-        "member": {
-            "sign_in_name": member.mobile,
-            "password": member.password,
-            "openid": journey.follower["openid"],
-        },
-        "sandbox": line.sandbox,
-        "outbox": f"{line.sandbox['outbox']['url']}/_sandbox/outbox",
-        "logs": {path.stem: str(path) for path in line.logs()},
-        "processes": {name: child.pid for name, child in line.children.items()},
-        "redis": {
-            role: {user: line.redis.url(role, user) for user in ("web", "worker", "doctor")}
-            for role in ROLES
-        }
-        if line.redis
-        else {},
-    }
 
 
 def _serve(line: Line) -> None:

@@ -9,7 +9,6 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -274,70 +273,3 @@ def challenge_of(verifier: str) -> str:
     """S256 (RFC 7636 section 4.2)."""
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-Step = tuple[str, Callable[[], list[str]]]
-"""What happens, in plain words, and the doing of it, which gives lines of what is true now."""
-
-
-def steps(journey: Journey) -> Iterator[Step]:
-    """The main job, step by step. Each raises StepFailed where it doesn't hold."""
-    j, link = journey, ""
-
-    def made() -> list[str]:
-        code = j.make_code()
-        return [f"scene {code['scene']} (store, campaign, channel, day, MAC; no person)"]
-
-    def scanned() -> list[str]:
-        nonlocal link
-        link = j.scan()
-        return ["WeChat's push was signed and encrypted; the answer names the store", link]
-
-    def opened() -> list[str]:
-        return [f"WeChat's web OAuth proved the openid; the page is {j.open_link(link)}"]
-
-    def proven() -> list[str]:
-        j.prove_mobile()
-        return ["the code went sealed through the lane `notify` to the SMS gateway, and back"]
-
-    def registered() -> list[str]:
-        j.give_details()
-        return ["sealed, mailbox, RQ, worker, one atomic change set; the page waited for it"]
-
-    def signed_in() -> list[str]:
-        tokens = j.sign_in()
-        return [f"access token for {tokens['expires_in']} s, opaque; id_token signed ES256"]
-
-    def read() -> list[str]:
-        me = j.read()
-        return [f"{len(me.json())} fields straight from the CRM, ETag {me.headers['ETag'][:16]}…"]
-
-    def edited() -> list[str]:
-        answer = j.edit({"given_name": j.member.edited_name}, **{"If-Match": _etag(j)})
-        name = j.read().json()["given_name"]
-        if name != j.member.edited_name:
-            raise StepFailed("the edit can't be read back")
-        return [f"204 with the new ETag {answer.headers['ETag'][:16]}…; read back from the CRM"]
-
-    def refreshed() -> list[str]:
-        j.refresh()
-        return ["the refresh token was rotated; its predecessor is spent"]
-
-    def left() -> list[str]:
-        j.sign_out()
-        return ["grant gone, and every token of it: the next call is 401"]
-
-    yield "A store asks for its QR code", made
-    yield "A customer scans it and follows the account", scanned
-    yield "She opens the link inside WeChat", opened
-    yield "She proves her mobile with a one-time code", proven
-    yield "She gives her details and becomes a member", registered
-    yield "She signs in at the member site (OAuth2 code + PKCE)", signed_in
-    yield "The site reads her record", read
-    yield "She changes her name", edited
-    yield "The site refreshes its token", refreshed
-    yield "She signs out", left
-
-
-def _etag(journey: Journey) -> str:
-    return journey.read().headers["ETag"]

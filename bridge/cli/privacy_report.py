@@ -16,8 +16,9 @@ import click
 import redis
 
 from bridge.cli import scanning
-from bridge.cli.journey import Journey, StepFailed, steps
+from bridge.cli.journey import Journey, StepFailed
 from bridge.cli.line import Line
+from bridge.cli.walk import Walk
 from bridge.cli.ways import ways
 from bridge.parts import ROOT
 from bridge.privacy import Scan, report
@@ -58,7 +59,7 @@ def text(result: Path, environ: Mapping[str, str] = os.environ) -> str:
 def _scanned() -> dict[str, Any] | None:
     with Line(say=lambda what: click.echo(f"  starting {what}")) as line:
         journey = Journey(line)
-        for title, do in steps(journey):
+        for title, do in Walk(journey).steps():
             try:
                 do()
             except StepFailed as failure:

@@ -7,7 +7,8 @@ from typing import Any
 
 import requests
 
-from bridge.cli.journey import Journey, steps
+from bridge.cli.journey import Journey
+from bridge.cli.walk import JOINED, Walk
 from tests.flows.on_the_line.crm import Crm
 
 
@@ -19,7 +20,7 @@ def lines_of(path: Path, **wanted: str) -> list[dict[str, Any]]:
 
 def test_one_member_end_to_end(journey: Journey, crm: Crm) -> None:
     """From the store's code to the record in Dynamics and back, every step holds."""
-    done = [title for title, do in steps(journey) if do()]
+    done = [title for title, do in Walk(journey).steps() if do()]
 
     contact = crm.contact(journey.member.mobile)
     assert len(done) == 10
@@ -41,9 +42,9 @@ def of_member(rows: Iterable[dict[str, Any]], contact: dict[str, Any]) -> list[d
 
 def test_one_trace_from_the_scan_to_the_crm(journey: Journey, crm: Crm) -> None:
     """The callback's log line, the envelope, the worker's log line and the CRM's request agree."""
-    for title, do in steps(journey):
+    for title, do in Walk(journey).steps():
         do()
-        if "becomes a member" in title:
+        if title == JOINED:
             break
 
     heard = lines_of(journey.line.logs_by_name()["web"], event="wechat.callback")
