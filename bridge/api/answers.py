@@ -8,6 +8,7 @@ import flask
 import orjson
 from flask import Response
 
+from adapters.errors import Unavailable
 from bridge.api.call import Call
 from bridge.api.prefer import Preferences, preferences
 from bridge.services import operations, versions
@@ -42,14 +43,18 @@ def empty(status: int = 204, etag: str = "") -> Response:
 
 
 def settled(call: Call, accepted: Accepted, done: Callable[[Outcome], Response]) -> Response:
-    """Wait as the caller prefers: `done` with the outcome of a write that was applied, or 202.
-    Raises Problem where the write came to another end."""
+    """Wait as the caller prefers: `done` with the outcome of a write that was applied, or 202, also
+    where the CRM can't be read for the answer. Raises Problem where the write came to another
+    end."""
     wishes = preferences()
     outcome = _outcome(call, accepted, wishes.seconds)
     if outcome is None:
-        return _with_preferences(pending(accepted.op), wishes, is_pending=True)
-    response = done(operations.applied(outcome))
-    return _with_preferences(response, wishes, is_pending=False)
+        return _with_preferences(pending(accepted.op), wishes)
+    try:
+        response = done(operations.applied(outcome))
+    except Unavailable:  # done all the same: what failed is the read for the answer
+        response = pending(accepted.op)
+    return _with_preferences(response, wishes)
 
 
 def _outcome(call: Call, accepted: Accepted, seconds: float) -> Outcome | None:
@@ -69,8 +74,8 @@ def pending(op: str) -> Response:
     )
 
 
-def _with_preferences(response: Response, wishes: Preferences, *, is_pending: bool) -> Response:
-    applied = wishes.applied(is_pending)
+def _with_preferences(response: Response, wishes: Preferences) -> Response:
+    applied = wishes.applied(response.status_code)
     if applied:
         response.headers["Preference-Applied"] = applied
     if flask.request.headers.get("Prefer"):

@@ -23,15 +23,16 @@ class Preferences:
     representation: bool
     asked: dict[str, str] = field(default_factory=dict)
 
-    def applied(self, pending: bool) -> str:
-        """The value of Preference-Applied (section 3); "" for none."""
+    def applied(self, status: int) -> str:
+        """The value of Preference-Applied (section 3) on an answer of `status`; "" for none."""
+        pending = status == 202
         names = []
         if "respond-async" in self.asked and pending:
             names.append("respond-async")
         if "wait" in self.asked and _seconds(self.asked["wait"]) == self.seconds:
             names.append(f"wait={int(self.seconds)}")
         if "return" in self.asked and not pending:
-            kind = "representation" if self.representation else "minimal"
+            kind = "minimal" if status == 204 else "representation"
             names += [f"return={kind}"] if self.asked["return"] == kind else []
         return ", ".join(names)
 

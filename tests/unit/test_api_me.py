@@ -206,6 +206,52 @@ def test_representation_brings_the_record(api: Api) -> None:
     assert answer.headers["Preference-Applied"] == "return=representation"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/v1/me", {"given_name": "An"}),
+        (
+            "PUT",
+            "/v1/me/consents",
+            {"consents": [{"purpose": "marketing", "granted": True, "text_version": "1"}]},
+        ),
+    ],
+)
+def test_what_is_done_is_no_error_when_it_cant_be_read(
+    api: Api, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: dict[str, Any]
+) -> None:
+    """Applied, and the CRM gone before the answer's read: 202 with the operation, not 503."""
+    token = api.token(api.member())
+    release = api.mailboxes.release
+
+    def done_and_gone(write: Any) -> None:
+        release(write)
+
+        def gone(*_: Any, **__: Any) -> Found:
+            raise Unreachable
+
+        monkeypatch.setattr(api.crm, "get", gone)
+
+    monkeypatch.setattr(api.mailboxes, "release", done_and_gone)
+    headers = {"Prefer": "return=representation"}
+    answer = api.call(method, path, token, json=body, headers=headers)
+    assert answer.status_code == 202
+    assert "Preference-Applied" not in answer.headers
+    seen = api.call("GET", answer.headers["Location"], token)
+    assert seen.get_json()["status"] == "applied"
+
+
+def test_a_preference_counts_as_applied_only_where_it_was(api: Api) -> None:
+    """The answer to new consents has a body, whoever asked for none."""
+    body = {"consents": [{"purpose": "marketing", "granted": True, "text_version": "1"}]}
+    headers = {"Prefer": "return=minimal"}
+    token = api.token(api.member())
+    consents = api.call("PUT", "/v1/me/consents", token, json=body, headers=headers)
+    edit = api.call("PATCH", "/v1/me", token, json={"given_name": "An"}, headers=headers)
+    assert (consents.status_code, "Preference-Applied" in consents.headers) == (200, False)
+    assert edit.headers["Preference-Applied"] == "return=minimal"
+
+
 def test_if_match_needs_no_read_and_names_the_version(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
