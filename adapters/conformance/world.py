@@ -4,11 +4,12 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from adapters.base import Adapter, Found, Record
+from adapters.conformance.partial import Partial
 from adapters.errors import Invalid, NotFound
 from mappings.loader import Mapping
 
@@ -47,11 +48,15 @@ class Seen:
 class World(ABC):
     """The adapter under test and, where there is a remote side, a hold on it.
 
-    `disturbs`: can it play faults, show requests and end tokens? `throttled_for`: every pause that
-    the budget was told of; `taken` and `done`: how often it was asked and told.
+    `disturbs`: can it play faults, show requests and end tokens? `lacks`: kinds and `kind.field`s
+    that this server has no place for (`adapters.conformance.partial`). `shared`: it isn't only
+    ours, so what a test made is erased after it. `throttled_for`: every pause that the budget was
+    told of; `taken` and `done`: how often it was asked and told.
     """
 
     disturbs = False
+    shared = False
+    lacks: frozenset[str] = frozenset()
     mapping: Mapping
 
     def __init__(self) -> None:
@@ -133,7 +138,13 @@ class Clauses:
     def crm(self, world: World) -> Iterator[Adapter]:
         """The adapter under test."""
         made = world.adapter()
-        yield made
+        if world.lacks or world.shared:
+            partial = Partial(made, world.lacks)
+            yield cast(Adapter, partial)
+            if world.shared:
+                partial.erase_what_it_made()
+        else:
+            yield made
         made.close()
 
     @pytest.fixture

@@ -59,7 +59,8 @@ class Writing(Clauses):
             "member", made.id, {"given_name": "Bob"}, made.version, returning=("last_operations",)
         )
         assert done.record == {"last_operations": "a"}
-        assert done.version != made.version
+        if crm.capabilities.versioned_update != "no":
+            assert done.version != made.version
         assert done.version == crm.get("member", made.id, ()).version
 
     def test_update_never_creates(self, crm: Adapter) -> None:

@@ -8,6 +8,7 @@ undone and told as Invalid: never as done.
 import secrets
 from collections.abc import Iterable
 from collections.abc import Mapping as Dict
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -55,6 +56,8 @@ class SuiteCrm(Adapter):
         self._mapping = mapping
         options = option_rules.read(remote.options, remote.credential)
         self._stamp = options.version_column
+        if not self._stamp:  # the time of the last change alone, to the minute, is no version
+            self.capabilities = replace(self.capabilities, versioned_update="no")
         self._client = Client(options, remote)
         # The same few sets of fields are asked for again and again.
         self._split = lru_cache(512)(lambda kind, fields: shared.split(mapping, kind, fields))

@@ -1,6 +1,7 @@
 """The SuiteCRM sandbox as a process for these tests."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from adapters.base import Adapter, Remote
 from adapters.conformance import Seen, World
+from adapters.conformance.partial import held
 from adapters.conformance.world import CountingBudget
 from adapters.registry import make
 from mappings.loader import load
@@ -66,7 +68,7 @@ class SuiteWorld(World):
     def written(self, request: Seen) -> Any:
         """See World."""
         attributes = dict(request.body["data"]["attributes"])
-        attributes.pop("cb_version_c")
+        attributes.pop("cb_version_c", None)
         return attributes
 
     def forget(self) -> None:
@@ -86,3 +88,49 @@ class SuiteWorld(World):
     def token_calls(self) -> int:
         """See World."""
         return sum(self.sandbox.control("GET", "state")["tokens"]["calls"].values())
+
+
+class StockWorld(SuiteWorld):
+    """A server without our package: it has Contacts, and of those the stock columns."""
+
+    def __init__(self, sandbox: Sandbox, tokens: Path) -> None:
+        super().__init__(sandbox, tokens)
+        sandbox.control("POST", "package", {"installed": False})
+        self.options["version_column"] = ""
+        told = self.adapter().describe()
+        self.mapping, self.lacks = held(self.mapping, told)
+
+
+class LiveWorld(World):
+    """A server that is not ours to reset, named by `BRIDGE_LIVE_SUITECRM_URL` and its like."""
+
+    shared = True
+
+    def __init__(self, tokens: Path) -> None:
+        super().__init__()
+        self.tokens = FileTokens(tokens)
+        self.options = {n: v for n in ("url", "ca_file") if (v := _live(n))}
+        names = ("client_id", "client_secret", "username", "password")
+        self.credential = {n: v for n in names if (v := _live(n))}
+        self.options["version_column"] = ""
+        self.mapping = SuiteWorld.mapping
+        told = self.adapter().describe()
+        if all("cb_version_c" in columns for columns in told.tables.values()):
+            del self.options["version_column"]
+        self.mapping, self.lacks = held(self.mapping, told)
+
+    def adapter(self, **changes: Any) -> Adapter:
+        """See World."""
+        given: dict[str, Any] = {
+            "options": self.options,
+            "credential": self.credential,
+            "tokens": self.tokens,
+            "budget": CountingBudget(self),
+            "lane": "now",
+            "read_timeout": 15.0,
+        }
+        return make("suitecrm", self.mapping, Remote(**(given | changes)))
+
+
+def _live(name: str) -> str:
+    return os.environ.get(f"BRIDGE_LIVE_SUITECRM_{name.upper()}", "")

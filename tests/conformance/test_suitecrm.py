@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.conformance import Conformance, World
-from tests.conformance.suitecrm import SuiteWorld, suitecrm
+from tests.conformance.suitecrm import StockWorld, SuiteWorld, suitecrm
 
 __all__ = ["suitecrm"]
 
@@ -15,3 +15,12 @@ class TestSuiteCrm(Conformance):
     def world(self, suitecrm, tmp_path) -> World:
         """Empty."""
         return SuiteWorld(suitecrm, tmp_path)
+
+
+class TestStockServer(Conformance):
+    """The clauses that need none of our modules and columns."""
+
+    @pytest.fixture
+    def world(self, suitecrm, tmp_path) -> World:
+        """Empty."""
+        return StockWorld(suitecrm, tmp_path)
