@@ -1,4 +1,5 @@
-"""Is the queue's Redis durable? The worker looks and says so; the web tier may not ask Redis.
+"""Is the queue's Redis durable, and has it room? The worker looks and says so; the web tier may
+not ask Redis.
 
 `op:fit` is `<expiry>.<signature>` under the envelope HMAC, which only web and worker hold, and its
 message names the other keys that both must share. Not for: the tokens role, which may be lost.
@@ -21,6 +22,7 @@ WANTED: Mapping[str, str] = {
 """What the queue's Redis must be set to, or an acknowledged write could be lost."""
 _SECONDS = 15
 _CACHED = 1.0
+_ROOM = 0.9  # of `maxmemory`
 
 
 def problems(queue: Redis) -> list[str]:
@@ -32,6 +34,13 @@ def problems(queue: Redis) -> list[str]:
         if pairs.get(name) != wanted:
             found.append(f"the queue's Redis: {name} must be {wanted}")
     return found
+
+
+def has_room(queue: Redis) -> bool:
+    """False near `maxmemory`: a server that is full takes no mark either, so what waits could not
+    even be done to make room. Raises StoreDown."""
+    memory = queue.do("INFO", "memory")
+    return not memory["maxmemory"] or memory["used_memory"] < _ROOM * memory["maxmemory"]
 
 
 def _message(expiry: str, check_value: str) -> bytes:
@@ -57,9 +66,11 @@ class FitKeeper:
         """Look, and say so for 15 s; or take it back. False where it isn't fit."""
         try:
             wrong = problems(self._queue)
-            if wrong:
+            full = not has_room(self._queue)
+            if wrong or full:
                 self._queue.do("DEL", KEY)
-                log.event("queue.unfit", logging.ERROR, count=len(wrong))
+                state = "full" if full else "settings"
+                log.event("queue.unfit", logging.ERROR, count=len(wrong), state=state)
                 return False
             expiry = f"{self._clock() + _SECONDS:.3f}"
             signature = self._mac.sign(_message(expiry, self._check_value))

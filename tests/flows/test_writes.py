@@ -182,6 +182,47 @@ def test_a_queue_that_is_not_durable_is_not_fit(world: World) -> None:
         assert world.keeper.renew()
 
 
+@pytest.fixture
+def memory(world: World) -> Iterator[Callable[[float], None]]:
+    """Sets `maxmemory` so that this share of it is in use. 30 MB, so that a twentieth is room."""
+    world.admin.do("SET", "pad", "x" * 30_000_000)
+
+    def limit(share: float) -> None:
+        used = world.admin.do("INFO", "memory")["used_memory"]
+        world.admin.do("CONFIG", "SET", "maxmemory", int(used / share))
+
+    yield limit
+    world.admin.do("CONFIG", "SET", "maxmemory", 0)
+    world.admin.do("DEL", "pad")
+
+
+def test_a_queue_that_gets_full_still_does_what_waits(
+    world: World, memory: Callable[[float], None]
+) -> None:
+    """Near its limit nothing more is accepted, while there is room yet to drain."""
+    member = world.member()
+    waits = world.edit(member, {"given_name": "Mei"})
+    world.accept(waits, member)
+    memory(0.95)
+    assert not world.keeper.renew()
+    world.web = world.make_web()  # which believes nothing from before
+    with pytest.raises(Problem, match="store-unavailable"):
+        world.accept(world.edit(member, {"given_name": "Lin"}), member)
+    world.work()
+    assert given_name(world, member) == "Mei"
+    memory(0.5)
+    assert world.keeper.renew()
+
+
+def test_a_full_queue_acknowledges_nothing(world: World, memory: Callable[[float], None]) -> None:
+    """Full between two looks of the worker: refused, and nothing of it stands there."""
+    member = world.member()
+    memory(2.0)
+    with pytest.raises(Problem, match="store-unavailable"):
+        world.accept(world.edit(member, {"given_name": "Mei"}), member)
+    assert world.admin.do("KEYS", "mb:*") == world.admin.do("KEYS", "idem:*") == []
+
+
 def test_a_missing_replica_makes_the_outcome_unknown(world: World) -> None:
     """Where replicas are asked for and don't have the write, it isn't acknowledged."""
     world.web.close()
