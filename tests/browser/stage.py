@@ -92,7 +92,8 @@ class Worker(threading.Thread):
 
     def __init__(self, parts: DrainParts, keeper: FitKeeper) -> None:
         super().__init__(daemon=True)
-        self.parts, self.keeper = parts, keeper
+        self.parts = parts
+        self.keeper: Any = keeper
         self.paused, self.ended = threading.Event(), threading.Event()
         self._claim = parts.queue.script(scripts.CLAIM)
 

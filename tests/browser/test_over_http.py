@@ -1,8 +1,10 @@
 """What the pages promise over plain HTTP; no browser is needed."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -220,19 +222,44 @@ def test_a_member_is_told_after_the_proof_only(person: Person, member: str, site
     assert "already" in person.get("/register/already").text
 
 
-def test_a_dead_crm_is_said_in_place(person: Person, site: Stage, member: str) -> None:
-    """With the CRM down the form says so with Retry-After, keeps what was typed, and works again
-    afterwards."""
+def test_a_registration_is_taken_while_the_crm_is_down(person: Person, site: Stage) -> None:
+    """With the CRM down the form is accepted and waits; when it is back, the member is welcome."""
     person.prove(fresh_number())
     site.line.cut = True
     answer = person.details()
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/register/pending")
+    assert person.get("/register/pending").status_code == 200
+    site.line.cut = False
+    deadline = time.monotonic() + 15
+    while person.get("/register/pending").status_code == 200 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert person.get("/register/pending").headers["Location"] == "/register/welcome"
+
+
+def test_a_dead_crm_is_said_in_place(site: Stage, member: str) -> None:
+    """With the CRM down nobody can be signed in: the form says so and keeps the identifier."""
+    site.line.cut = True
+    refused = Person(site).post("/sign-in", identifier=member, password=PASSWORD)
+    site.line.cut = False
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert member in refused.text
+    assert PASSWORD not in refused.text
+
+
+def test_a_dead_queue_is_said_in_place(person: Person, site: Stage) -> None:
+    """With no fit queue nothing is accepted: the form says so with Retry-After, keeps what was
+    typed except the password, and works again afterwards."""
+    person.prove(fresh_number())
+    keeper, site.worker.keeper = site.worker.keeper, SimpleNamespace(renew=lambda: False)
+    time.sleep(0.1)
+    site.redis.do("DEL", "op:fit")
+    time.sleep(1.1)  # a web process looks once a second
+    answer = person.details()
+    site.worker.keeper = keeper
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert 'value="li.wei@example.com"' in answer.text
     assert PASSWORD not in answer.text
-    refused = Person(site).post("/sign-in", identifier=member, password=PASSWORD)
-    assert refused.status_code == 503
-    assert member in refused.text
-    site.line.cut = False
+    time.sleep(1.1)
     assert person.details().status_code == 303
 
 
