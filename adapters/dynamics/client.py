@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ from adapters.base import Remote, Trace
 from adapters.dynamics.errors import error_of
 from adapters.dynamics.options import Options
 from adapters.dynamics.tokens import Tokens
-from adapters.errors import CrmError, Malformed, Throttled
+from adapters.errors import CrmError, Malformed, Misconfigured, Throttled
 from adapters.http import Answer, Limits, RequestsTransport, Transport, Wire
 from adapters.thin import ThinTransport
 
@@ -67,10 +67,9 @@ class Client:
     def call(self, call: Call, trace: Trace | None) -> Answer:
         """The answer, if it is a success (or a multipart one). Raises any CrmError."""
         end = self._limits.deadline()
-        token = self._tokens.get(end)
-        answer = self._once(call, token, trace, end)
+        answer, token = self._once(call, lambda: self._tokens.get(end), trace, end)
         if answer.status == 401:
-            answer = self._once(call, self._tokens.replace(token, end), trace, end)
+            answer, _ = self._once(call, lambda: self._tokens.replace(token, end), trace, end)
         is_batch = answer.headers.get("content-type", "").startswith("multipart/mixed")
         if answer.status < 300 or (call.multipart and is_batch):
             return answer
@@ -90,18 +89,27 @@ class Client:
         self._full.close()
         self._hot.close()
 
-    def _once(self, call: Call, token: str, trace: Trace | None, end: float) -> Answer:
-        headers = {"Authorization": f"Bearer {token}", **call.headers, **names_of(trace)}
+    def _once(
+        self, call: Call, token: Callable[[], str], trace: Trace | None, end: float
+    ) -> tuple[Answer, str]:
+        """The answer, and the token that went with it. Getting the token is part of the call: an
+        authority that is down holds nobody up once the breaker is open."""
         transport = self._hot if call.hot else self._full
         self._budget.take(self._lane)
         began = time.monotonic()
         ok = False
         try:
-            answer = transport.send(call.method, self._root + call.target, headers, call.body, end)
+            sent = token()
+            headers = {"Authorization": f"Bearer {sent}", **call.headers, **names_of(trace)}
+            target = self._root + call.target
+            answer = transport.send(call.method, target, headers, call.body, end)
             ok = answer.status < 500 and _speaks_odata(answer)
+        except Misconfigured:  # an answer too, and not one that passes by itself
+            ok = True
+            raise
         finally:
             self._budget.done(ok, time.monotonic() - began)
-        return answer
+        return answer, sent
 
 
 def _speaks_odata(answer: Answer) -> bool:

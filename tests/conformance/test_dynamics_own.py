@@ -227,6 +227,45 @@ def test_slow_authority(world):
         time.sleep(0.05)  # so that it doesn't count in the next test
 
 
+class Breaker(FreeBudget):
+    """Notes how calls ended; refuses them once it is open."""
+
+    def __init__(self):
+        self.ended, self.open = [], False
+
+    def take(self, lane):
+        if self.open:
+            raise Unreachable
+
+    def done(self, ok, seconds):
+        self.ended.append(ok)
+
+
+def test_authority_down_opens_the_breaker(world):
+    """A call that gets no token counts as failed; with the breaker open none is asked for."""
+    breaker = Breaker()
+    crm = world.adapter(budget=breaker)
+    world.sandbox.control(
+        "POST", "faults", {"kind": "cut_before", "match": {"path_regex": "known"}}
+    )
+    with pytest.raises(Unreachable):
+        crm.ping()
+    breaker.open = True
+    with pytest.raises(Unreachable):
+        crm.ping()
+    assert (breaker.ended, world.token_calls()) == ([False], 0)
+
+
+def test_a_wrong_credential_opens_no_breaker(world):
+    """It is an operator's matter, and stays told as one."""
+    breaker = Breaker()
+    credential = {**world.sandbox.ready["writer"], "client_secret": "wrong"}
+    crm = world.adapter(budget=breaker, credential=credential)
+    with pytest.raises(BadCredentials):
+        crm.ping()
+    assert breaker.ended == [True]
+
+
 def test_staff_merge_is_seen(world):
     """A merge by staff shows as an inactive record whose master is the one it became, from both
     ends."""
