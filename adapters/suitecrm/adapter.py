@@ -26,7 +26,7 @@ from adapters.errors import (
 )
 from adapters.suitecrm import options as option_rules
 from adapters.suitecrm import query, rows
-from adapters.suitecrm.client import Client
+from adapters.suitecrm.client import Client, Turn
 from adapters.suitecrm.guide import GUIDE
 from adapters.suitecrm.query import Condition
 from mappings.binding import FieldBinding, KindBinding, nested
@@ -73,9 +73,9 @@ class SuiteCrm(Adapter):
         self, kind: str, id: str, fields: Iterable[str], *, trace: Trace | None = None
     ) -> Found:
         asked: shared.Asked = self._split(kind, tuple(fields))
-        end = self._client.deadline()
-        row = self._read(asked.binding, id, _columns(asked), trace, end)
-        return self._found(asked, row, trace, end)
+        turn = self._client.turn(trace)
+        row = self._read(asked.binding, id, _columns(asked), turn)
+        return self._found(asked, row, turn)
 
     def find(
         self, kind: str, key: str, value: str, fields: Iterable[str], *, trace: Trace | None = None
@@ -113,22 +113,22 @@ class SuiteCrm(Adapter):
         conditions = [(each.op, *shared.condition(asked.binding, each)) for each in criteria]
         after = None if cursor is None else shared.uuid_of(cursor)
         size = max(1, min(limit, LARGEST_PAGE))
-        end = self._client.deadline()
-        found = self._page(asked, conditions, after, size, trace, end)
+        turn = self._client.turn(trace)
+        found = self._page(asked, conditions, after, size, turn)
         met = [row for row in found if all(query.meets(row, *each) for each in conditions)]
         more = found[-1]["id"] if len(found) == size else None
-        return Page(tuple(self._found(asked, row, trace, end) for row in met), more)
+        return Page(tuple(self._found(asked, row, turn) for row in met), more)
 
     def create(self, kind: str, id: str, record: Record, *, trace: Trace | None = None) -> Found:
         binding = shared.kind_of(self._mapping, kind)
         own = shared.uuid_of(id)
         changes = [each for each in shared.dumped(binding, record) if each[1] is not None]
-        end = self._client.deadline()
-        self._send("POST", binding, own, changes, trace, end)
-        row = self._read(binding, own, [field.column for field, _ in changes], trace, end)
+        turn = self._client.turn(trace)
+        self._send("POST", binding, own, changes, turn)
+        row = self._read(binding, own, [field.column for field, _ in changes], turn)
         dropped = _dropped(changes, row)
         if dropped:
-            self._client.call("DELETE", query.record(binding, own), None, trace, end)
+            turn.call("DELETE", query.record(binding, own))
             raise Invalid("dropped", fields=dropped)
         return Found(kind, own, rows.version(row, self._stamp), {})
 
@@ -149,42 +149,42 @@ class SuiteCrm(Adapter):
         given = shared.dumped(binding, changes)
         columns = [field.column for field, _ in given]
         wanted = shared.concrete(version)
-        end = self._client.deadline()
-        before = self._read(binding, id, columns, trace, end)
+        turn = self._client.turn(trace)
+        before = self._read(binding, id, columns, turn)
         if rows.version(before, self._stamp) != wanted:
             raise StaleVersion
-        stamp = self._send("PATCH", binding, id, given, trace, end)
-        after = self._read(binding, id, [*columns, *_columns(asked)], trace, end)
+        stamp = self._send("PATCH", binding, id, given, turn)
+        after = self._read(binding, id, [*columns, *_columns(asked)], turn)
         if self._stamp and after.get(self._stamp) != stamp:
             raise Malformed  # somebody wrote at the same time: what became of ours can't be told
         dropped = _dropped(given, after)
         if dropped:
             kept = [field for field, _ in given if field.name not in dropped]
-            self._undo(binding, id, kept, before, trace, end)
+            self._undo(binding, id, kept, before, turn)
             raise Invalid("dropped", fields=dropped)
-        return self._found(asked, after, trace, end)
+        return self._found(asked, after, turn)
 
     def erase(
         self, kind: str, id: str, version: str | None = None, *, trace: Trace | None = None
     ) -> None:
         binding = shared.kind_of(self._mapping, kind)
-        end = self._client.deadline()
+        turn = self._client.turn(trace)
         if version is not None:
             wanted = shared.concrete(version)
-            if rows.version(self._read(binding, id, (), trace, end), self._stamp) != wanted:
+            if rows.version(self._read(binding, id, (), turn), self._stamp) != wanted:
                 raise StaleVersion
-        self._client.call("DELETE", query.record(binding, id), None, trace, end)
+        turn.call("DELETE", query.record(binding, id))
 
     def describe(self) -> Description:
-        end = self._client.deadline()
-        held = _attributes(self._client.call("GET", "meta/modules", None, None, end))
+        turn = self._client.turn()
+        held = _attributes(turn.call("GET", "meta/modules"))
         tables: dict[str, dict[str, str]] = {}
         lengths: dict[str, dict[str, int]] = {}
         for binding in self._mapping.kinds.values():
             if binding.table not in held:
                 continue
             target = f"meta/fields/{binding.table}"
-            columns = _attributes(self._client.call("GET", target, None, None, end))
+            columns = _attributes(turn.call("GET", target))
             known = {name: each for name, each in columns.items() if isinstance(each, dict)}
             tables[binding.table] = {name: str(each.get("type")) for name, each in known.items()}
             lengths[binding.table] = {
@@ -195,7 +195,7 @@ class SuiteCrm(Adapter):
         return Description(tables, {name: {} for name in tables}, lengths=lengths)
 
     def ping(self) -> None:
-        self._client.call("GET", "meta/modules", None, None, self._client.deadline())
+        self._client.turn().call("GET", "meta/modules")
 
     def close(self) -> None:
         self._client.close()
@@ -205,17 +205,10 @@ class SuiteCrm(Adapter):
         """What every read asks for: the columns of the version."""
         return [rows.MODIFIED, self._stamp] if self._stamp else [rows.MODIFIED]
 
-    def _read(
-        self,
-        binding: KindBinding,
-        id: str,
-        columns: Iterable[str],
-        trace: Trace | None,
-        end: float,
-    ) -> rows.Row:
+    def _read(self, binding: KindBinding, id: str, columns: Iterable[str], turn: Turn) -> rows.Row:
         names = query.fields(binding, [*self._always, *columns])
         target = f"{query.record(binding, id)}?{names}"
-        row = rows.row_of(self._client.call("GET", target, None, trace, end)["data"])
+        row = rows.row_of(turn.call("GET", target))
         if row["id"] != shared.uuid_of(id):
             raise Malformed
         return row
@@ -226,39 +219,28 @@ class SuiteCrm(Adapter):
         conditions: Iterable[Condition],
         after: str | None,
         size: int,
-        trace: Trace | None,
-        end: float,
+        turn: Turn,
     ) -> list[rows.Row]:
         """Rows in the order of their ids; what is compared comes along."""
         binding = asked.binding
         columns = [*self._always, *_columns(asked), *(f.column for _, f, _ in conditions)]
         parts = query.fields(binding, columns), query.listing(conditions, after, size)
         target = f"module/{binding.entity_set}?{'&'.join(parts)}"
-        data = self._client.call("GET", target, None, trace, end)["data"]
+        data = turn.call("GET", target)
         if not isinstance(data, list):
             raise Malformed
         return [rows.row_of(each) for each in data]
 
     def _send(
-        self,
-        method: str,
-        binding: KindBinding,
-        id: str,
-        changes: Changes,
-        trace: Trace | None,
-        end: float,
+        self, method: str, binding: KindBinding, id: str, changes: Changes, turn: Turn
     ) -> str:
         """One write, under a stamp of its own, which is given back."""
         stamp = secrets.token_urlsafe(16)
         attributes = {field.column: rows.wire(field, dumped) for field, dumped in changes}
         if self._stamp:
             attributes[self._stamp] = stamp
-        data = {
-            "type": binding.entity_set,
-            "id": shared.uuid_of(id),
-            "attributes": attributes,
-        }
-        self._client.call(method, "module", {"data": data}, trace, end)
+        data = {"type": binding.entity_set, "id": shared.uuid_of(id), "attributes": attributes}
+        turn.call(method, "module", data)
         return stamp
 
     def _undo(
@@ -267,18 +249,17 @@ class SuiteCrm(Adapter):
         id: str,
         fields: list[FieldBinding],
         before: rows.Row,
-        trace: Trace | None,
-        end: float,
+        turn: Turn,
     ) -> None:
         """Put back what stuck of a write of which something didn't. Raises what the way there
         raises: then it isn't known what the record holds."""
         earlier = [(field, field.converter.dump(rows.value(field, before))) for field in fields]
-        self._send("PATCH", binding, id, earlier, trace, end)
-        row = self._read(binding, id, [field.column for field in fields], trace, end)
+        self._send("PATCH", binding, id, earlier, turn)
+        row = self._read(binding, id, [field.column for field in fields], turn)
         if _dropped(earlier, row):
             raise Malformed
 
-    def _found(self, asked: shared.Asked, row: rows.Row, trace: Trace | None, end: float) -> Found:
+    def _found(self, asked: shared.Asked, row: rows.Row, turn: Turn) -> Found:
         """The row as canonical values, with a request more for each step onward: V8 brings no
         related record's fields along."""
         values = {field.name: rows.value(field, row) for field in asked.own}
@@ -286,35 +267,33 @@ class SuiteCrm(Adapter):
         lookups: dict[str, Found | None] = {}
         for name, inner in asked.lookups.items():
             id = rows.value(asked.binding.fields[name], row)
-            lookups[name] = None if id is None else self._onward(inner, id, trace, end)
+            lookups[name] = None if id is None else self._onward(inner, id, turn)
         collections: dict[str, tuple[Found, ...]] = dict.fromkeys(asked.not_held, ())
         for name, inner in asked.collections.items():
             lookup = inner.binding.fields[asked.binding.collections[name].lookup]
-            collections[name] = self._members(inner, lookup, row["id"], trace, end)
+            collections[name] = self._members(inner, lookup, row["id"], turn)
         version = rows.version(row, self._stamp)
         return Found(asked.binding.kind, row["id"], version, nested(values), lookups, collections)
 
-    def _onward(
-        self, asked: shared.Asked, id: str, trace: Trace | None, end: float
-    ) -> Found | None:
+    def _onward(self, asked: shared.Asked, id: str, turn: Turn) -> Found | None:
         """The record that a lookup names; None where it was deleted, which V8 lets happen."""
         try:
-            row = self._read(asked.binding, id, _columns(asked), trace, end)
+            row = self._read(asked.binding, id, _columns(asked), turn)
         except NotFound:
             return None
-        return self._found(asked, row, trace, end)
+        return self._found(asked, row, turn)
 
     def _members(
-        self, asked: shared.Asked, lookup: FieldBinding, id: str, trace: Trace | None, end: float
+        self, asked: shared.Asked, lookup: FieldBinding, id: str, turn: Turn
     ) -> tuple[Found, ...]:
         """All rows whose lookup names this record; more than are worth waiting for: Malformed."""
         found: list[rows.Row] = []
         after: str | None = None
         for _ in range(_MOST_PAGES):
-            page = self._page(asked, [("eq", lookup, id)], after, LARGEST_PAGE, trace, end)
+            page = self._page(asked, [("eq", lookup, id)], after, LARGEST_PAGE, turn)
             found += page
             if len(page) < LARGEST_PAGE:
-                return tuple(self._found(asked, row, trace, end) for row in found)
+                return tuple(self._found(asked, row, turn) for row in found)
             after = page[-1]["id"]
         raise Malformed
 
@@ -334,8 +313,7 @@ def _dropped(changes: Changes, row: rows.Row) -> tuple[str, ...]:
     )
 
 
-def _attributes(document: dict[str, Any]) -> dict[str, Any]:
-    data = document["data"]
+def _attributes(data: Any) -> dict[str, Any]:
     attributes = data.get("attributes") if isinstance(data, dict) else None
     if not isinstance(attributes, dict):
         raise Malformed

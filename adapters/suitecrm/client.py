@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from adapters.base import Remote, Trace
@@ -16,6 +17,22 @@ _JSON = ("application/json", "application/vnd.api+json")
 _HEADERS = {"Accept": "application/vnd.api+json", "Content-Type": "application/vnd.api+json"}
 
 
+@dataclass(frozen=True)
+class Turn:
+    """One verb of a caller's: all its calls together have the time of one."""
+
+    _client: "Client"
+    _trace: Trace | None
+    _end: float
+
+    def call(self, method: str, target: str, sent: Any = None) -> Any:
+        """`data` of the answer; `target` is what follows `/Api/V8/`, encoded. Raises any
+        CrmError."""
+        body = None if sent is None else json.dumps({"data": sent}, separators=(",", ":")).encode()
+        headers = {"traceparent": self._trace.traceparent} if self._trace else {}
+        return self._client.data(method, target, {**_HEADERS, **headers}, body, self._end)
+
+
 class Client:
     """Calls as one CRM user. Safe to use from many threads."""
 
@@ -28,27 +45,25 @@ class Client:
         self._full: Transport = RequestsTransport(options.origin, self._wire)
         self._reads: Transport = ThinTransport(options.origin, self._limits, options.ca_file)
 
-    def deadline(self) -> float:
-        """When a verb that begins now must be over, however many calls it takes."""
-        return self._limits.deadline()
+    def turn(self, trace: Trace | None = None) -> Turn:
+        """A verb that begins now."""
+        return Turn(self, trace, self._limits.deadline())
 
-    def call(
-        self, method: str, target: str, sent: Any, trace: Trace | None, end: float
-    ) -> dict[str, Any]:
-        """The document of a success; `target` is what follows `/Api/V8/`, encoded. Raises any
-        CrmError."""
-        body = None if sent is None else json.dumps(sent, separators=(",", ":")).encode()
+    def data(
+        self, method: str, target: str, headers: dict[str, str], body: bytes | None, end: float
+    ) -> Any:
+        """One call, once more with a new token after a 401."""
         token = self._tokens.get(end)
-        answer = self._once(method, target, body, token, trace, end)
+        answer = self._once(method, target, headers, body, token, end)
         if answer.status == 401:
             token = self._tokens.get(end, refused=token)
-            answer = self._once(method, target, body, token, trace, end)
+            answer = self._once(method, target, headers, body, token, end)
         if answer.status not in (200, 201):
             error = error_of(answer) if answer.status >= 400 else Malformed()
             if isinstance(error, Throttled):
                 self._budget.throttled(error.retry_after)
             raise error
-        return _document(answer)
+        return _data(answer)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -59,14 +74,12 @@ class Client:
         self,
         method: str,
         target: str,
+        given: dict[str, str],
         body: bytes | None,
         token: str,
-        trace: Trace | None,
         end: float,
     ) -> Answer:
-        headers = {"Authorization": f"Bearer {token}", **_HEADERS}
-        if trace:
-            headers["traceparent"] = trace.traceparent
+        headers = {"Authorization": f"Bearer {token}", **given}
         transport = self._reads if method == "GET" else self._full
         self._budget.take(self._lane)
         began, ok = time.monotonic(), False
@@ -82,11 +95,11 @@ def _is_json(answer: Answer) -> bool:
     return answer.headers.get("content-type", "").lower().startswith(_JSON)
 
 
-def _document(answer: Answer) -> dict[str, Any]:
+def _data(answer: Answer) -> Any:
     try:
         found = json.loads(answer.body.decode()) if _is_json(answer) else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or "data" not in found:
         raise Malformed
-    return found
+    return found["data"]

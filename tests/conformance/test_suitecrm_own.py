@@ -94,7 +94,7 @@ def test_two_writers_at_once(crm):
         stamp = real(*given)
         crm._send = real
         data = {"type": "Contacts", "id": made.id, "attributes": {"cb_version_c": "other"}}
-        crm._client.call("PATCH", "module", {"data": data}, None, crm._client.deadline())
+        crm._client.turn().call("PATCH", "module", data)
         return stamp
 
     crm._send = overtaken
