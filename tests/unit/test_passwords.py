@@ -137,3 +137,22 @@ def test_who_waits_too_long_hears_busy(monkeypatch):
             bounded.check_nobody("x")
     run.set()
     thread.join()
+
+
+def test_memory_is_held_by_as_many_threads_as_there_are_slots(monkeypatch):
+    """However many requests' threads ask, at most `slots` threads ever hash: each keeps 19 MiB."""
+    hashing = set()
+
+    def note(*args):
+        hashing.add(threading.current_thread().name)
+        return b"h" * 32
+
+    monkeypatch.setattr("bridge.services.passwords.hash_secret_raw", note)
+    bounded = Passwords(KEYRING, slots=2, queue=40, patience=5)
+    crowd = [threading.Thread(target=bounded.check_nobody, args=("a guess",)) for _ in range(32)]
+    for thread in crowd:
+        thread.start()
+    for thread in crowd:
+        thread.join()
+
+    assert 1 <= len(hashing) <= 2
