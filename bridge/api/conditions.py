@@ -33,6 +33,15 @@ def if_match() -> str | None:
     return found[2]
 
 
+def refuse_if_match() -> None:
+    """For a change that can't be held to a version: a condition must not be passed over (RFC 9110
+    section 13.1.1). Raises Problem, as `if_match`."""
+    if if_match() is not None:
+        raise Problem(
+            "invalid-request", [FieldError("", "not-here")], extensions={"header": "If-Match"}
+        )
+
+
 def is_current(etag: str) -> bool:
     """Whether If-None-Match names `etag` (quoted), compared weakly (section 13.1.2)."""
     given = flask.request.headers.get("If-None-Match")

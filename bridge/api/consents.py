@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from flask import Response
 
-from bridge.api import answers, writing
+from bridge.api import answers, conditions, writing
 from bridge.api.call import Call, query
 from bridge.api.me import record_of
 from bridge.services import consents
@@ -24,6 +24,7 @@ def read(call: Call) -> Response:
 def replace(call: Call) -> Response:
     """New answers. Purposes that aren't named stay as they are; what was answered before stays in
     the CRM as history."""
+    conditions.refuse_if_match()
     given = tuple(Answer(**each) for each in call.form["consents"])
     consents.checked(call.parts.settings.consents, given, registering=False)
     op = writing.operation(call, ROUTE)

@@ -60,6 +60,7 @@ def erase(call: Call) -> Response:
 
     It can't be undone, so the session is checked first; a CRM that is down delays nothing.
     """
+    conditions.refuse_if_match()
     with suppress(Unavailable):
         record_of(call, ())
     removal = members.erasure(call.member_id)

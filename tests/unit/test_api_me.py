@@ -241,6 +241,19 @@ def test_what_is_done_is_no_error_when_it_cant_be_read(
     assert seen.get_json()["status"] == "applied"
 
 
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/v1/me"), ("PUT", "/v1/me/consents")])
+def test_a_condition_is_never_passed_over(api: Api, method: str, path: str) -> None:
+    """What can't be held to a version refuses If-Match instead of doing it all the same."""
+    token = api.token(api.member())
+    tag = api.call("GET", "/v1/me", token).headers["ETag"]
+    body = {"consents": [{"purpose": "marketing", "granted": True, "text_version": "1"}]}
+    form = {"json": body} if method == "PUT" else {}
+    answer = api.call(method, path, token, headers={"If-Match": tag}, **form)
+    assert (answer.status_code, answer.get_json()["header"]) == (400, "If-Match")
+    assert api.mailboxes.writes == []
+    assert api.call(method, path, token, headers={"If-Match": "*"}, **form).status_code < 300
+
+
 def test_a_preference_counts_as_applied_only_where_it_was(api: Api) -> None:
     """The answer to new consents has a body, whoever asked for none."""
     body = {"consents": [{"purpose": "marketing", "granted": True, "text_version": "1"}]}
