@@ -7,8 +7,6 @@ Source: learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant
 
 import hashlib
 import json
-import threading
-import time
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,18 +16,11 @@ import msal
 
 from adapters.base import TokenCache
 from adapters.dynamics.options import Options
-from adapters.errors import BadCredentials, CrmError, Malformed, Throttled, TimedOut
-from adapters.http import Wire, left
+from adapters.errors import BadCredentials, CrmError, Malformed, Throttled
+from adapters.http import Wire
+from adapters.kept import EARLY, KeptToken
 
-EARLY = 60.0  # seconds before its end at which a token counts as used up
-_FLIGHT = 30.0  # the longest that one process may keep the others waiting for a token
-_TRIES = 3
-
-
-@dataclass(frozen=True)
-class _Held:
-    token: str = field(repr=False)
-    until: float
+__all__ = ["EARLY", "Tokens"]
 
 
 class Tokens:
@@ -37,61 +28,22 @@ class Tokens:
 
     def __init__(self, options: Options, cache: TokenCache, wire: Wire) -> None:
         self._options = options
-        self._cache = cache
         self._http = _MsalHttp(wire)
         self._app: msal.ConfidentialClientApplication | None = None
-        self._held = _Held("", 0.0)
-        self._lock = threading.Lock()
         parts = (options.authority, options.tenant, options.scope, options.credential["client_id"])
-        self._name = f"dynamics.{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:24]}"
+        name = f"dynamics.{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:24]}"
+        self._kept = KeptToken(name, cache, self._fetch)
 
     def get(self, end: float) -> str:
         """A token that is good for a while. Raises BadCredentials or an Unavailable."""
-        held = self._held
-        if held.until > time.monotonic():
-            return held.token
-        return self._renew(refused=None, end=end)
+        return self._kept.get(end)
 
     def replace(self, refused: str, end: float) -> str:
         """Another token than `refused`, which the CRM didn't take. Where another thread or process
         has replaced it already, that one; so many that are refused at once make one token call."""
-        held = self._held
-        if held.token != refused and held.until > time.monotonic():
-            return held.token
-        return self._renew(refused, end)
+        return self._kept.get(end, refused)
 
-    def _renew(self, refused: str | None, end: float) -> str:
-        if not self._lock.acquire(timeout=left(end, _FLIGHT)):
-            raise TimedOut
-        try:
-            held = self._held
-            if held.token != refused and held.until > time.monotonic():
-                return held.token
-            for _ in range(_TRIES):
-                if found := self._shared(refused):
-                    return found
-                seconds = max(left(end, _FLIGHT), 0.1)
-                with self._cache.single_flight(self._name, seconds) as first:
-                    if found := self._shared(refused):
-                        return found
-                    if first:
-                        return self._fetch(end)
-                # Whoever fetched got none: look again, or fetch, while there is time.
-            raise TimedOut
-        finally:
-            self._lock.release()
-
-    def _shared(self, refused: str | None) -> str | None:
-        found = self._cache.get(self._name)
-        if found is None or found[0] == refused or found[1] <= EARLY:
-            return None
-        return self._keep(*found)
-
-    def _keep(self, token: str, seconds: float) -> str:
-        self._held = _Held(token, time.monotonic() + max(seconds - EARLY, 0.0))
-        return token
-
-    def _fetch(self, end: float) -> str:
+    def _fetch(self, end: float) -> tuple[str, float]:
         """Ask the authority. MSAL's own errors and texts stop here."""
         self._http.end = end
         try:
@@ -104,9 +56,7 @@ class Tokens:
             raise BadCredentials from None
         except Exception:  # whatever a garbled answer makes of MSAL
             raise Malformed from None
-        token, seconds = _checked(answer)
-        self._cache.put(self._name, token, seconds)
-        return self._keep(token, seconds)
+        return _checked(answer)
 
     def _make(self) -> msal.ConfidentialClientApplication:
         options = self._options

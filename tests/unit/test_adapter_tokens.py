@@ -101,7 +101,7 @@ def test_kept_until_shortly_before_its_end():
     tokens = Tokens(OPTIONS, Kept(), wire)
     assert tokens.get(soon()) == tokens.get(soon()) == "a"
     time.sleep(0.25)
-    tokens._cache.tokens.clear()
+    tokens._kept._cache.tokens.clear()
     assert tokens.get(soon()) == "b"
 
 
@@ -145,7 +145,7 @@ def test_refused_token_in_the_cache():
     cache = Kept()
     wire = FakeWire(good("new"))
     tokens = Tokens(OPTIONS, cache, wire)
-    cache.put(tokens._name, "old", 3600)
+    cache.put(tokens._kept._name, "old", 3600)
     assert tokens.get(soon()) == "old"
     assert tokens.replace("old", soon()) == "new"
     assert tokens.replace("old", soon()) == "new"
@@ -167,7 +167,7 @@ def test_threads_share_one_call():
 def test_nobody_waits_forever():
     """Who waits for another's token call waits no longer than its own time."""
     tokens = Tokens(OPTIONS, Kept(), FakeWire(good()))
-    tokens._lock.acquire()
+    tokens._kept._lock.acquire()
     began = time.monotonic()
     with pytest.raises(TimedOut):
         tokens.get(began + 0.2)
