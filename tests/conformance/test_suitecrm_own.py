@@ -17,6 +17,7 @@ from adapters.errors import (
     Malformed,
     NotFound,
     StaleVersion,
+    Unsupported,
 )
 from tests.conformance.suitecrm import SuiteWorld, suitecrm
 
@@ -238,3 +239,49 @@ def test_nothing_of_a_refused_create_is_left(crm):
     crm._read = real
     with pytest.raises(NotFound):
         crm.get("member", id, ())
+
+
+def test_an_undo_that_does_not_stick(crm):
+    """What couldn't be put back isn't told as not done."""
+    made = member(crm, email="a@example.com", given_name="Ann")
+    real, calls = crm._send, []
+
+    def once(*given):
+        calls.append(given)
+        return real(*given) if len(calls) == 1 else ""
+
+    crm._send = once
+    with pytest.raises(Malformed):
+        changes = {"email": "b@example.com", "given_name": "Bob"}
+        crm.update("member", made.id, changes, made.version)
+
+
+def test_another_record_than_asked_for(crm):
+    """An answer about somebody else is none."""
+    other = member(crm, given_name="Ann")
+    real = crm._client.data
+    crm._client.data = lambda method, target, *more: real(
+        method, f"module/Contacts/{other.id}?{target.partition('?')[2]}", *more
+    )
+    with pytest.raises(Malformed):
+        crm.get("member", new_id(), ("given_name",))
+
+
+def test_collections_of_several_pages(crm, monkeypatch):
+    """All rows of a collection come, however many answers they take."""
+    monkeypatch.setattr("adapters.suitecrm.adapter.LARGEST_PAGE", 2)
+    made = member(crm)
+    for name in "abcde":
+        crm.create("consent", new_id(), {"member": made.id, "purpose": name})
+    rows = crm.get("member", made.id, ("consents.purpose",)).collections["consents"]
+    assert sorted(row.record["purpose"] for row in rows) == list("abcde")
+
+
+def test_no_step_onward_from_an_update(crm):
+    """`returning` gives the record's own fields; nothing is written otherwise."""
+    made = member(crm, given_name="Ann")
+    with pytest.raises(Unsupported):
+        crm.update(
+            "member", made.id, {"given_name": "x"}, made.version, returning=("consents.purpose",)
+        )
+    assert read(crm, made, "given_name") == {"given_name": "Ann"}

@@ -19,7 +19,9 @@ from adapters.errors import (
 )
 from adapters.http import Answer
 from adapters.suitecrm import options, rows
+from adapters.suitecrm.client import _data
 from adapters.suitecrm.errors import error_of
+from adapters.suitecrm.query import meets
 from mappings.binding import FieldBinding
 from mappings.converters import Bool, Date, Moment, Number, Text
 
@@ -160,3 +162,17 @@ def test_addresses():
     """SuiteCRM 8 keeps this API below /legacy."""
     read = options.read({"url": "https://crm.example.com/legacy/"}, SECRET)
     assert (read.origin, read.root) == ("https://crm.example.com", "/legacy/Api/")
+
+
+def test_json_by_another_name():
+    """What calls itself HTML isn't an answer, whatever it holds."""
+    body = b'{"data":{}}'
+    assert _data(Answer(200, {"content-type": "application/vnd.api+json"}, body)) == {}
+    with pytest.raises(Malformed):
+        _data(Answer(200, {"content-type": "text/html"}, body))
+
+
+def test_an_empty_field_is_less_than_nothing():
+    """An emptied text may be "" and not null, which MySQL holds to be less than any other."""
+    assert not meets({"x_c": ""}, "lt", _field(Text()), "z")
+    assert meets({"x_c": "a"}, "lt", _field(Text()), "z")
