@@ -45,6 +45,22 @@ class Redis:
         except redis.RedisError:
             raise StoreDown from None
 
+    def eval_and_wait(
+        self, source: str, keys: list[str], args: list[Any], replicas: int, milliseconds: int
+    ) -> tuple[Any, int]:
+        """A script's answer, and how many replicas have what it wrote: on one connection, since
+        WAIT counts what its own connection wrote. Raises StoreDown, StoreRefused."""
+        pipeline = self.client.pipeline(transaction=False)
+        pipeline.execute_command("EVAL", source, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
+        pipeline.execute_command("WAIT", replicas, milliseconds)  # type: ignore[no-untyped-call]
+        try:
+            answer, have = pipeline.execute()
+        except redis.ResponseError:
+            raise StoreRefused from None
+        except redis.RedisError:
+            raise StoreDown from None
+        return answer, int(have)
+
     def script(self, source: str) -> Callable[..., Any]:
         """`call(keys, args)` of a Lua script, sent by its hash. Raises StoreDown.
 

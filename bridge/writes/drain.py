@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
-from typing import Protocol
+from typing import Any, Protocol
 
 from adapters.base import Adapter
 from adapters.errors import Misconfigured, Throttled, Unavailable
@@ -24,7 +24,7 @@ from bridge.writes import dead_letters, envelope, scripts
 from bridge.writes.effects import Attempt, Ending, TryLater, batch, carried, update
 from bridge.writes.envelope import Envelope, Unreadable
 from bridge.writes.erasing import erase
-from bridge.writes.mailbox import PAUSED
+from bridge.writes.mailbox import PAUSED, WAIT_MS
 from bridge.writes.notices import Notifier, deliver
 from bridge.writes.turn import Turn, TurnLost
 from bridge.writes.write import OTHERS_KEPT, Base, Outcome, Write
@@ -307,18 +307,24 @@ class _Drain:
             args += [outcome.op, outcome.dump(), outcome.kept]
         closed, letters = f"op:closed:{self.name}", f"dl:{self.name}"
         keys = [self._box, self.turn.key, self.turn.due, self._sent, closed, letters]
-        answer, left = self._settle(keys, args)
+        answer, left = self._settle_durably(keys, args)
         if answer == "lost":
             raise TurnLost
         if answer == "moved":  # something came meanwhile: look again
             return 1
-        self._replicated()
         return int(left)
 
-    def _replicated(self) -> None:
-        """An outcome that a failover loses is found again: the effect carries the operation."""
-        if self.parts.replicas:
-            self.parts.queue.do("WAIT", self.parts.replicas, 500)
+    def _settle_durably(self, keys: list[str], args: list[object]) -> Any:
+        """With replicas, on them too. An outcome that a failover loses all the same is found
+        again, since the effect carries the operation; the operator is told."""
+        if not self.parts.replicas:
+            return self._settle(keys, args)
+        answer, have = self.parts.queue.eval_and_wait(
+            scripts.SETTLE, keys, args, self.parts.replicas, WAIT_MS
+        )
+        if have < self.parts.replicas:
+            log.event("queue.replica_behind", logging.WARNING, count=have, lane=self.turn.lane)
+        return answer
 
     def _bury(self, head: Waiting) -> int:
         """To the dead letters, sealed as it is; its outcome is `unreadable` if it was ours."""

@@ -64,10 +64,12 @@ class TryLater(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """A record as one read shows it. `master`: what it was merged into."""
+    """A record as one read shows it. `master`: what it was merged into. `closed`: deactivated by
+    staff, and not merged."""
 
     base: Base
     master: str | None = None
+    closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,10 @@ class Attempt:
 
 def _seen(found: Found) -> Seen:
     record = found.record
-    merged = record.get("state") == "inactive" and record.get("master")
+    inactive = record.get("state") == "inactive"
     base = Base(found.version, operations_of(record.get(LAST_OPERATIONS)))
-    return Seen(base, record["master"] if merged else None)
+    master = record.get("master") if inactive else None
+    return Seen(base, master, closed=inactive and not master)
 
 
 def refused(error: CrmError, close: bool = False) -> Ending:
@@ -205,6 +208,8 @@ def _look(
         if wanted:
             raise Ended(Ending("refused", "merged"))
         target = replace(target, id=seen.master)
+    if seen.closed:  # whoever may sign in no more may change nothing either
+        raise Ended(Ending("refused", "refused"))
     if wanted and seen.base.version != wanted.version:
         raise Ended(Ending("stale", "stale"))
     return target, seen.base

@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import redis
-
 from bridge.errors import Problem
 from bridge.seal import Mac, Pseudonyms, Sealer, TooLarge
 from bridge.store import Redis, StoreDown, StoreRefused
@@ -25,7 +23,7 @@ from mappings.loader import Mapping
 LANES = {"w": "now", "b": "bulk", "n": "notify"}
 """A mailbox name's first letter -> its lane."""
 PAUSED = "op:paused"
-_WAIT_MS = 500
+WAIT_MS = 500
 _OP = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
@@ -115,17 +113,11 @@ class Mailboxes:
         return answer, known
 
     def _replicated(self, keys: list[str], args: list[object]) -> tuple[str, str]:
-        """Append and WAIT on one connection, since WAIT counts what its own connection wrote."""
-        pipeline = self._queue.client.pipeline(transaction=False)
-        pipeline.execute_command("EVAL", scripts.APPEND, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
-        pipeline.execute_command("WAIT", self._replicas, _WAIT_MS)  # type: ignore[no-untyped-call]
-        try:
-            (answer, known), have = pipeline.execute()
-        except redis.ResponseError:
-            raise StoreRefused from None
-        except redis.RedisError:
-            raise StoreDown from None
-        if int(have) < self._replicas:
+        """Append, and know that the replicas have it. Raises Problem outcome-unknown."""
+        (answer, known), have = self._queue.eval_and_wait(
+            scripts.APPEND, keys, args, self._replicas, WAIT_MS
+        )
+        if have < self._replicas:
             raise Problem("outcome-unknown")
         return answer, known
 

@@ -156,9 +156,8 @@ def test_a_write_waits_for_a_crm_that_is_down(someone: Someone) -> None:
     assert contact["cb_lastoperations"].split().count(op[:10]) == 1
 
 
-def test_a_member_that_staff_deactivate_is_signed_out(someone: Someone) -> None:
-    """Deactivated in the CRM: the next read is 401, and so is every other after it."""
-    person = someone.join()
+def deactivate(person: Someone) -> None:
+    """As staff would, in the CRM."""
     (contact,) = person.contacts()
     crm = person.line.sandbox["dynamics"]
     token = person.http.post(
@@ -177,8 +176,26 @@ def test_a_member_that_staff_deactivate_is_signed_out(someone: Someone) -> None:
         headers=bearer(token) | {"If-Match": "*"},
         verify=crm["ca_file"],
     ).raise_for_status()
+
+
+def test_a_member_that_staff_deactivate_is_signed_out(someone: Someone) -> None:
+    """Deactivated in the CRM: the next read is 401, and so is every other after it."""
+    person = someone.join()
+    deactivate(person)
     assert person.api("GET", "/v1/me").status_code == 401
     assert person.api("PATCH", "/v1/me", json={"given_name": "An"}).status_code == 401
+
+
+def test_a_member_that_staff_deactivate_changes_nothing(someone: Someone) -> None:
+    """Before any read has told so, a write on the deactivated record is refused, not applied."""
+    person = someone.join()
+    etag = person.api("GET", "/v1/me").headers["ETag"]
+    deactivate(person)
+    plain = person.api("PATCH", "/v1/me", json={"given_name": "An"})
+    based = person.api("PATCH", "/v1/me", json={"given_name": "An"}, headers={"If-Match": etag})
+    assert (plain.status_code, based.status_code) == (422, 422)
+    (contact,) = person.contacts()
+    assert contact["firstname"] == person.member.given_name
 
 
 def test_a_crm_that_is_down_is_told_soon(someone: Someone) -> None:
