@@ -59,7 +59,7 @@ class KeysPart(Part):
 
 
 class CrmPart(Part):
-    adapter = _text("`dynamics`, `memory`, or `package.module:Class`", required=True)
+    adapter = _text("`dynamics`, `suitecrm`, `memory`, or `package.module:Class`", required=True)
     mapping = _text("The mapping file", required=True)
     requires = fields.List(
         fields.String(),
