@@ -60,8 +60,10 @@ class Pseudonyms:
     True
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, *older: bytes) -> None:
+        """`older`: keys before a rotation, for names that were given under them."""
         self._key = key
+        self.older = tuple(Pseudonyms(each) for each in older)
 
     def raw(self, purpose: str, *parts: str) -> bytes:
         """32 bytes for `parts`, different for each `purpose`."""

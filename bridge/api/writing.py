@@ -17,8 +17,8 @@ from bridge.writes.write import Base, Verb, Write, operation_id
 def operation(call: Call, route: str) -> str:
     """The id of this request's operation: the same for the same Idempotency-Key, else new."""
     key = conditions.idempotency_key() or secrets.token_urlsafe(24)
-    parts = call.parts
-    return operation_id(parts.operation_key, call.by.client_id, call.member_id, route, key)
+    parts, known = call.parts, call.parts.mailboxes.knows
+    return operation_id(parts.operation_key, call.by.client_id, call.member_id, route, key, known)
 
 
 def accept(
@@ -47,5 +47,5 @@ def accept(
         write,
         mailbox=parts.mailboxes.member_mailbox(call.member_id),
         owner=call.owner,
-        fingerprint=parts.operation_key.of("fingerprint", route, said),
+        fingerprint=parts.names.of("fingerprint", route, said),
     )

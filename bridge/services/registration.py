@@ -44,6 +44,8 @@ class Tools(proofs.Needs, Protocol):
     @property
     def passwords(self) -> Passwords: ...
     @property
+    def names(self) -> Pseudonyms: ...
+    @property
     def operation_key(self) -> Pseudonyms: ...
     @property
     def record_key(self) -> Pseudonyms: ...
@@ -120,7 +122,8 @@ def _checked(tools: Tools, form: Form) -> None:
 def _operation(tools: Tools, proven: Sequence[Proof], visit: Visit) -> str:
     principal = " ".join(sorted(proof.identity_id for proof in proven))
     key = visit.retry_key or "proof " + min(proof.ticket_id for proof in proven)
-    return operation_id(tools.operation_key, visit.client, principal, ROUTE, key)
+    known = tools.mailboxes.knows
+    return operation_id(tools.operation_key, visit.client, principal, ROUTE, key, known)
 
 
 def _identity_row(tools: Tools, proof: Proof, member_id: str, trace: Trace) -> Found | None:
@@ -146,7 +149,7 @@ def _fingerprint(tools: Tools, proven: Sequence[Proof], form: Form, visit: Visit
         "scene": visit.scene.codes if visit.scene else "",
     }
     text = json.dumps(parts, sort_keys=True, default=str)
-    return tools.operation_key.of("fingerprint", text)
+    return tools.names.of("fingerprint", text)
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,14 @@ class Mailboxes:
         """Does a worker say that the queue is durable? Raises StoreDown."""
         return self._fit.fresh()
 
+    def knows(self, op: str) -> bool:
+        """Was this operation accepted in the last day, or is its outcome still kept? Raises
+        Problem store-unavailable."""
+        try:
+            return bool(self._owner_of(op)) or self._read(op) is not None
+        except StoreDown:
+            raise Problem("store-unavailable") from None
+
     def paused(self) -> bool:
         """Does the worker rest because the CRM asked for it, or refuses it? Raises StoreDown."""
         return self._queue.do("GET", PAUSED) is not None

@@ -6,7 +6,7 @@ Redis was wiped; the ids of the records it makes come from it in turn.
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import Any, Literal
@@ -96,11 +96,19 @@ class Outcome:
 
 
 def operation_id(
-    key: Pseudonyms, client: str, principal: str, route: str, idempotency_key: str
+    key: Pseudonyms,
+    client: str,
+    principal: str,
+    route: str,
+    idempotency_key: str,
+    known: Callable[[str], bool] = lambda op: False,
 ) -> str:
     """22 characters of base64url. `principal`: the member's reference, or the keyed identifier of
-    the proof that a registration came with."""
-    return key.of("operation", client, principal, route, idempotency_key)
+    the proof that a registration came with. `known`: was this id accepted? It is asked only of
+    ids under keys before a rotation, so that a retry across it is still the same operation."""
+    parts = "operation", client, principal, route, idempotency_key
+    before = (older.of(*parts) for older in key.older)
+    return next((op for op in before if known(op)), key.of(*parts))
 
 
 def record_id(key: Pseudonyms, op: str, kind: str, n: int = 0) -> str:

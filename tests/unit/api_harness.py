@@ -138,6 +138,9 @@ class Mailboxes:
     def wait(self, op: str, seconds: float) -> Outcome | None:
         return self.outcomes.get(op)
 
+    def knows(self, op: str) -> bool:
+        return op in self.known
+
     def outcome(self, op: str, owner: str) -> Outcome | None:
         assert len(op) == 22, "the real one reads `op:<id>`, where other things live too"
         if op not in self.known or self.known[op][0] != owner:

@@ -28,6 +28,16 @@ def test_an_operation_id_comes_from_everything_that_makes_a_request_one() -> Non
     assert operation_id(KEY, *parts) in ids  # type: ignore[arg-type]
 
 
+def test_a_retry_across_a_rotation_is_the_same_operation() -> None:
+    """An id under the key before counts where it was accepted; else the current key's is given."""
+    old, new = Pseudonyms(b"o" * 32), Pseudonyms(b"n" * 32, b"o" * 32)
+    parts = ("client", "principal", "route", "key")
+    before = operation_id(old, *parts)
+
+    assert operation_id(new, *parts, known=lambda op: op == before) == before
+    assert operation_id(new, *parts) == operation_id(Pseudonyms(b"n" * 32), *parts) != before
+
+
 def test_a_record_id_is_a_uuid_that_comes_from_its_operation() -> None:
     """Version 8 and the RFC's variant; another operation, kind or number gives another."""
     ids = [record_id(KEY, op, kind, n) for op in "ab" for kind in "cd" for n in (0, 1)]
