@@ -7,6 +7,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -111,7 +112,8 @@ def run(
     """`pids`: processes whose CPU, with that of their children, is counted."""
     result = Result(connections, seconds)
     before = cpu_of(pids)
-    asyncio.run(_run(port, source, result))
+    with ThreadPoolExecutor(1) as thread:  # the caller's thread may run a loop of its own
+        thread.submit(asyncio.run, _run(port, source, result)).result()
     result.cpu_seconds = cpu_of(pids) - before
     return result
 
