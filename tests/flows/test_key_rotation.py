@@ -21,8 +21,8 @@ def _rewrite(line: Line, name: str, change: str, roles: tuple[str, ...]) -> None
         path.write_text("\n".join([old, NEW] if change == "behind" else [NEW, old]) + "\n")
 
 
-def _member(line: Line) -> Journey:
-    journey = journey_of(line, Watch(line))
+def _member(line: Line, watch: Watch) -> Journey:
+    journey = journey_of(line, watch)
     journey.phone = journey.desktop()
     journey.phone.get(f"{line.url}/register")
     journey.prove_mobile()
@@ -34,7 +34,8 @@ def _member(line: Line) -> Journey:
 def test_the_envelope_key_is_rotated_without_a_gap() -> None:
     """New key behind, then in front, with web and worker restarted one after the other."""
     with Line(overrides=ROOMY) as line:
-        journey = _member(line)
+        watch = Watch(line)
+        journey = _member(line, watch)
         statuses = []
         for change in ("behind", "front"):
             _rewrite(line, "envelope", change, ("web", "worker"))
@@ -44,13 +45,15 @@ def test_the_envelope_key_is_rotated_without_a_gap() -> None:
                 statuses.append(patch(journey, f"{change} {part}").status_code)
 
         assert statuses == [204] * 4
+        assert watch.findings() == []
 
 
 def test_a_retry_across_a_new_operation_key_is_the_same_write() -> None:
     """The key of operation ids is rotated between a request and its repetition: one effect."""
     key = {"Idempotency-Key": '"a-key-of-sixteen-characters"'}
     with Line(overrides=ROOMY) as line:
-        crm, journey = Crm(line.sandbox["dynamics"]), _member(line)
+        crm, watch = Crm(line.sandbox["dynamics"]), Watch(line)
+        journey = _member(line, watch)
         since = crm.last()
         first = patch(journey, "同一次", **key)
         _rewrite(line, "operation", "front", ("web",))
@@ -60,3 +63,4 @@ def test_a_retry_across_a_new_operation_key_is_the_same_write() -> None:
 
         assert (first.status_code, again.status_code) == (204, 204)
         assert effects(crm, since) == ["同一次"]
+        assert watch.findings() == []
