@@ -105,6 +105,10 @@ class Keyring:
         except (KeyError, InvalidTag, ValueError):
             raise SealBroken from None
 
+    def is_current(self, token: str) -> bool:
+        """Is it sealed under the key that seals today?"""
+        return token.partition(".")[0] == self._current
+
 
 class Siv:
     """AES-SIV: the same input gives the same output, for ETags and pairwise subjects that must come

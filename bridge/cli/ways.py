@@ -46,6 +46,7 @@ _NAMED_OTHERWISE: Mapping[Field, Ways] = {
         ),
         (),
     ),
+    ("member", "legacy_credential"): Ways(("/sign-in (page, password)",), ()),
     ("identity", "value"): Ways(
         (
             *_PROVING,

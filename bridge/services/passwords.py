@@ -20,6 +20,7 @@ from argon2.low_level import Type, hash_secret_raw
 
 from bridge.errors import Problem
 from bridge.seal import Keyring, SealBroken
+from bridge.services import aspnet_hashes
 
 SHORTEST, LONGEST = 8, 256
 MEMORY_KIB, PASSES, LANES = 19_456, 2, 1
@@ -93,6 +94,19 @@ class Passwords:
         memory, passes, lanes, salt, wanted = self._unpacked(member_id, stored)
         given = self._hash(password[: LONGEST + 1], memory, passes, lanes, salt)
         return wanted is not None and hmac.compare_digest(given, wanted)
+
+    def check_foreign(self, stored: str | None, password: str) -> bool:
+        """True if the ASP.NET Identity hash `stored` was made from this password. Raises
+        Problem("busy")."""
+        with self._slot():
+            return self._threads.submit(aspnet_hashes.fits, stored, password[:LONGEST]).result()
+
+    def outdated(self, member_id: str, stored: str) -> bool:
+        """Was this hash, which fitted just now, made with less work than one of today, or sealed
+        under a key before a rotation?"""
+        memory, passes, lanes, _, wanted = self._unpacked(member_id, stored)
+        weaker = memory < MEMORY_KIB or passes < PASSES or lanes != LANES
+        return wanted is not None and (weaker or not self._keyring.is_current(stored))
 
     def check_nobody(self, password: str) -> None:
         """Take the time of a check, for a name that nobody has."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from adapters.base import Trace
 from bridge.seal import Pseudonyms
-from bridge.services import identities
+from bridge.services import identities, rehash
 from bridge.services.identities import IdentityKeys, NotNormal, Reader, SignIn
 from bridge.services.passwords import Passwords
 from bridge.services.proofs import Proof
@@ -32,7 +32,7 @@ class _Settings(Protocol):
     def region(self) -> str: ...
 
 
-class Needs(Protocol):
+class Needs(rehash.Needs, Protocol):
     """The parts that a sign-in works with."""
 
     @property
@@ -99,16 +99,27 @@ def _name(identifier: str, region: str) -> tuple[str, str]:
 def _try(parts: Needs, kind: str, value: str, attempt: Attempt) -> SignedIn | None:
     found = None
     if kind:
+        fields = rehash.FIELDS
         found = identities.resolve(
-            parts.crm, parts.identity_keys, kind, value, ("credential",), attempt.trace
+            parts.crm, parts.identity_keys, kind, value, fields, attempt.trace
         )
     if found is None:
         parts.passwords.check_nobody(attempt.password)
         return None
-    stored = found.member.record.get("credential")
-    if not parts.passwords.check(found.member_id, stored, attempt.password):
+    if not _fits(parts, found, attempt.password):
         return None
+    rehash.renew(parts, found, attempt.password, attempt.trace)
     return _signed_in(parts, found, ("pwd",))
+
+
+def _fits(parts: Needs, found: SignIn, password: str) -> bool:
+    """By the member's own hash; by another system's only where there is none of ours."""
+    record = found.member.record
+    stored = record.get("credential")
+    if parts.passwords.check(found.member_id, stored, password):
+        return True
+    foreign = None if stored else record.get("legacy_credential")
+    return foreign is not None and parts.passwords.check_foreign(foreign, password)
 
 
 def _signed_in(parts: Needs, found: SignIn, amr: tuple[str, ...]) -> SignedIn:

@@ -19,5 +19,8 @@ class CredentialSchema(Schema):
 
     # The sealed argon2id hash; personal, since it is a person's, and secret.
     credential = text(400, personal=True, system=True, secret=True)
+    # Another system's hash of the same password (ASP.NET Identity's, as Power Pages keeps it): it
+    # counts until the member's first sign-in here, which replaces it.
+    legacy_credential = text(200, personal=True, system=True, secret=True)
     # Changes at "sign out everywhere"; grants carry a digest of it.
     stamp = text(64, system=True, secret=True)

@@ -161,7 +161,7 @@ def test_field_of_a_brand_by_yaml_alone(document, tmp_path):
 def test_not_held_is_not_shown(document, tmp_path):
     """What a CRM doesn't hold can be neither asked for nor changed by a client."""
     del document["kinds"]["member"]["fields"]["language"]
-    document["kinds"]["member"]["not_held"] = ["language"]
+    document["kinds"]["member"]["not_held"].append("language")
     path = tmp_path / "m.yaml"
     path.write_text(yaml.safe_dump(document))
     mapping = load(path)

@@ -38,6 +38,9 @@ class Mailboxes:
     def notice_mailbox(self, address):
         return "n-mailbox"
 
+    def member_mailbox(self, member_id):
+        return "w-mailbox"
+
     def accept(self, write, *, mailbox, owner, fingerprint):
         if self.refuse:
             raise Problem("store-unavailable")
@@ -72,6 +75,7 @@ def parts(redis, monkeypatch):
         mailboxes=Mailboxes(),
         passwords=Passwords(Keyring(KEY)),
         crm=Memory(MAPPING, Remote({}, {}, None, FreeBudget(), "read")),
+        operation_key=Pseudonyms(b"o" * 32),
         clock=lambda: now.at,
     )
 
