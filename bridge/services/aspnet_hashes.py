@@ -55,6 +55,6 @@ def _version_3(raw: bytes) -> tuple[str, int, bytes, bytes] | None:
     wanted = raw[_V3_HEAD.size + length :]
     if digest not in _DIGESTS or not 1 <= rounds <= _MOST_ROUNDS:
         return None
-    if len(salt) != length or min(len(salt), len(wanted)) < _SHORTEST:
+    if min(len(salt), len(wanted)) < _SHORTEST:
         return None
     return _DIGESTS[digest], rounds, salt, wanted
