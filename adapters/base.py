@@ -131,7 +131,7 @@ class Description:
     The rest is there as far as the CRM tells it: `navigations` {table: names of the ways to other
     records}; `lengths` {table: {text column: characters}}; `options` {table: {choice column:
     values}}; `inactive_keys` {table: {key name: its status}}; `ahead`: seconds by which the CRM's
-    clock is ahead of ours."""
+    clock is ahead of ours; `sets` {table: the entity set that it goes by}."""
 
     tables: Mapping[str, Mapping[str, str]]
     keys: Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -140,6 +140,7 @@ class Description:
     options: Mapping[str, Mapping[str, frozenset[Any]]] = attribute(default_factory=dict)
     inactive_keys: Mapping[str, Mapping[str, str]] = attribute(default_factory=dict)
     ahead: float | None = None
+    sets: Mapping[str, str] = attribute(default_factory=dict)
 
 
 class Adapter(ABC):

@@ -23,7 +23,8 @@ class FieldBinding:
 
     `access`: "read" where the CRM itself computes or guards the column. `key`: the CRM's name of
     the alternate key over this column, "" where it has none. `personal`: its values never stand
-    in a URL.
+    in a URL. `secret`: nobody but the bridge's own users should read the column. `length`: the
+    characters that it must hold, None where nothing says so. `label`: what staff see in the CRM.
     """
 
     name: str
@@ -32,6 +33,9 @@ class FieldBinding:
     access: Access = "write"
     key: str = ""
     personal: bool = False
+    secret: bool = False
+    length: int | None = None
+    label: str = ""
 
     @property
     def navigation(self) -> str:
@@ -54,7 +58,7 @@ class CollectionBinding:
 @dataclass(frozen=True)
 class KindBinding:
     """Where a kind lives. `lookups`: field -> kind; `keys`: field -> alternate key's name;
-    `not_held`: fields and collections that this CRM doesn't hold."""
+    `not_held`: fields and collections that this CRM doesn't hold; `label`: what staff see."""
 
     kind: str
     table: str
@@ -65,6 +69,7 @@ class KindBinding:
     collections: Mapping[str, CollectionBinding]
     keys: Mapping[str, str]
     not_held: frozenset[str]
+    label: str = ""
 
     def expand(self, names: Iterable[str]) -> Iterator[str]:
         """Own fields, with `ext` as all of the brand's. Raises UnknownField."""

@@ -1,18 +1,19 @@
 """Reads and checks a mapping file, all mistakes at once. Not for: converting values.
 
-A file is data: `crm`, and per kind `table`, `entity_set`, `id`, `fields` (field -> `column`, `type`
-and what the type takes), `ext` (a brand's own fields, declared here alone), `collections`
-(name -> the CRM's way there) and `not_held`. `docs/adapter-contract.md` describes each key.
+A file is data: `crm`, `prefix`, and per kind `table`, `entity_set`, `id`, `label`, `fields` (field
+-> `column`, `type` and what the type takes), `ext` (a brand's own fields, declared here alone),
+`collections` (name -> the CRM's way there) and `not_held`; docs/adapter-contract.md has each key.
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping as Dict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
-from marshmallow import RAISE, Schema, fields
+from marshmallow import RAISE, Schema, fields, validate
 
 from mappings.binding import CollectionBinding, FieldBinding, KindBinding
 from mappings.canonical import (
@@ -20,13 +21,14 @@ from mappings.canonical import (
     client_readable,
     client_writable,
     each_field,
+    longest,
     personal_fields,
 )
 from mappings.canonical.fields import Collection, Option, Reference, tags
 from mappings.converters import CONVERTERS, Converter, Lookup, OptionTable
 
-_KIND_KEYS = {"table", "entity_set", "id", "fields", "ext", "collections", "not_held"}
-_FIELD_KEYS = {"column", "type", "access", "key"}
+_KIND_KEYS = {"table", "entity_set", "id", "label", "fields", "ext", "collections", "not_held"}
+_FIELD_KEYS = {"column", "type", "access", "key", "length", "label"}
 _EXT_KEYS = {"personal", "client"}
 
 
@@ -40,11 +42,13 @@ class MappingErrors(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Mapping:
-    """A checked mapping: where each kind lives, and its schema with the brand's own fields."""
+    """A checked mapping: where each kind lives, and its schema with the brand's own fields.
+    `prefix`: names that begin with it and `_` are made by `provision`, all others by nobody."""
 
     crm: str
     kinds: Dict[str, KindBinding]
     schemas: Dict[str, type[Schema]]
+    prefix: str = ""
 
     def schema(self, kind: str) -> type[Schema]:
         """The kind's marshmallow schema; a brand's own fields are a nested schema under `ext`."""
@@ -113,7 +117,7 @@ class _Reading:
 
     def mapping(self, document: Dict[str, Any]) -> Mapping:
         """The whole, as far as it could be read."""
-        self._unknown("", document, {"crm", "kinds"})
+        self._unknown("", document, {"crm", "prefix", "kinds"})
         kinds = self._block("kinds", document.get("kinds"))
         self._unknown("kinds", kinds, set(self.schemas))
         found, schemas = {}, {}
@@ -124,7 +128,14 @@ class _Reading:
             else:
                 self.problems.append(f"{kind}: is missing")
         crm = self._text("", document, "crm")
-        return Mapping(crm, found, schemas)
+        return Mapping(crm, found, schemas, self._prefix(document))
+
+    def _prefix(self, document: Dict[str, Any]) -> str:
+        given = document.get("prefix", "")
+        if isinstance(given, str) and re.fullmatch("|[a-z][a-z0-9]{1,7}", given):
+            return given
+        self.problems.append("prefix: must be 2 to 8 small letters and digits, a letter first")
+        return ""
 
     def _kind(
         self, kind: str, schema: type[Schema], entry: Dict[str, Any]
@@ -149,6 +160,7 @@ class _Reading:
             collections=collections,
             keys={name: field.key for name, field in every.items() if field.key},
             not_held=not_held,
+            label=self._label(kind, kind, entry),
         ), schema
 
     def _not_held(
@@ -217,7 +229,29 @@ class _Reading:
             access=entry.get("access", "write"),
             key=str(entry.get("key", "")),
             personal=personal,
+            secret=bool(canonical and canonical.metadata["secret"]),
+            length=self._length(place, entry, canonical),
+            label=self._label(place, name.removeprefix("ext."), entry),
         )
+
+    def _label(self, place: str, name: str, entry: Dict[str, Any]) -> str:
+        """As given, or the field's name in words."""
+        given = entry.get("label", name.replace("_", " ").capitalize())
+        if isinstance(given, str) and given and given.isprintable():
+            return given
+        self.problems.append(f"{place}: label is not a line of text")
+        return name
+
+    def _length(
+        self, place: str, entry: Dict[str, Any], canonical: fields.Field[Any] | None
+    ) -> int | None:
+        """As given, or the vocabulary's own limit, which a column can't be shorter than."""
+        least = longest(canonical) if canonical else None
+        given = entry.get("length", least)
+        if given is None or (type(given) is int and given >= (least or 1)):
+            return given
+        self.problems.append(f"{place}: length is not a number of at least {least or 1}")
+        return least
 
     def _converter(
         self, place: str, kind: type[Converter], entry: Dict[str, Any], takes: set[str]
@@ -281,7 +315,10 @@ class _Reading:
             system=client == "none",
             access="read" if client == "none" else client,
         )
-        return _field_for(binding.converter, marks)
+        made = _field_for(binding.converter, marks)
+        if binding.length and isinstance(made, fields.String):
+            made.validators.append(validate.Length(max=binding.length))
+        return made
 
     def _collections(
         self, kind: str, schema: type[Schema], entry: Dict[str, Any], not_held: frozenset[str]

@@ -24,12 +24,12 @@ _HALF = 0.5
 
 def describe(mapping: Mapping, client: Client) -> Description:
     """Columns, keys and ways of the mapped tables that exist. A lookup's column is named as a read
-    names it, `_<name>_value`. Raises BadMapping where a table goes by another entity set."""
+    names it, `_<name>_value`."""
     reading = _Reading(client)
     tables: dict[str, dict[str, str]] = {}
     keys: dict[str, dict[str, tuple[str, ...]]] = {}
     inactive: dict[str, dict[str, str]] = {}
-    navigations, lengths, options = {}, {}, {}
+    navigations, lengths, options, sets = {}, {}, {}, {}
     for binding in mapping.kinds.values():
         table = binding.table
         place = f"EntityDefinitions(LogicalName='{quote(table, safe='')}')"
@@ -37,8 +37,7 @@ def describe(mapping: Mapping, client: Client) -> Description:
             names = reading.one(f"{place}?$select=LogicalName,EntitySetName")
         except (NotFound, BadMapping):
             continue
-        if names.get("EntitySetName") != binding.entity_set:
-            raise BadMapping
+        sets[table] = str(names.get("EntitySetName"))
         columns = reading.rows(f"{place}/Attributes?$select=LogicalName,AttributeType")
         tables[table] = dict(_column(each) for each in columns)
         listed = list(reading.rows(f"{place}/Keys?{_KEYS}"))
@@ -47,7 +46,7 @@ def describe(mapping: Mapping, client: Client) -> Description:
         navigations[table] = frozenset(_ways(reading, place))
         lengths[table] = dict(_lengths(reading, place))
         options[table] = dict(_options(reading, place))
-    return Description(tables, keys, navigations, lengths, options, inactive, reading.ahead)
+    return Description(tables, keys, navigations, lengths, options, inactive, reading.ahead, sets)
 
 
 _VALUES = "$select=LogicalName&$expand=OptionSet($select=Options)"

@@ -15,6 +15,8 @@ GUIDE = Guide(
         "phone": ("phone", "varchar"),
         "text": ("varchar", "text", "name", "email", "phone", "url"),
     },
+    lengths={"datetime": 20, "option": 20},
+    own_columns={"version_column": ("cb_version_c", 32)},
     advice={
         "bad-credentials": "check client_id and client_secret (Admin > OAuth2 Clients and Tokens), "
         "that the client is made for this grant, and its user's name and password",

@@ -6,12 +6,14 @@ secret is wrong. Not for: any one CRM; what to do about its codes is in its adap
 
 import uuid
 from collections.abc import Iterator
+from collections.abc import Mapping as Dict
+from typing import Any
 
 from adapters import registry
-from adapters.base import Adapter, Description, FreeBudget, Remote
+from adapters.base import Adapter, FreeBudget, Remote
 from adapters.errors import BadCredentials, CrmError, NotFound, Refused
+from adapters.needs import Need, needs
 from bridge.cli.checks import Check, failed, ok, unsure
-from bridge.cli.needs import Need, needs
 from bridge.cli.redis_checks import clock
 from bridge.keys import Role
 from bridge.services import check_row
@@ -62,7 +64,13 @@ def connect(settings: Settings, mapping: Mapping, role: Role) -> Adapter:
     return registry.make(crm.adapter, mapping, remote)
 
 
-def checks(crm: Adapter, mapping: Mapping, role: Role, keys: IdentityKeys) -> Iterator[Check]:
+def checks(
+    crm: Adapter,
+    mapping: Mapping,
+    role: Role,
+    keys: IdentityKeys,
+    options: Dict[str, Any] | None = None,
+) -> Iterator[Check]:
     """All of them; only the first where the credential or the way there is wrong."""
     first = _signed_in(crm)
     yield first
@@ -77,7 +85,7 @@ def checks(crm: Adapter, mapping: Mapping, role: Role, keys: IdentityKeys) -> It
         yield unsure("CRM, clock", "its answers don't say the time")
     else:
         yield clock("CRM, clock", found.ahead)
-    yield from _fitting(crm, mapping, found)
+    yield from _fitting(list(needs(mapping, crm.guide, found, options)))
     yield from _readable(crm, mapping)
     yield _row(crm, keys)
     if role == "web":
@@ -100,8 +108,7 @@ def _failure(crm: Adapter, name: str, error: CrmError) -> Check:
                   or advice.get(error.code, ""))  # fmt: skip
 
 
-def _fitting(crm: Adapter, mapping: Mapping, found: Description) -> Iterator[Check]:
-    listed = list(needs(mapping, crm.guide, found))
+def _fitting(listed: list[Need]) -> Iterator[Check]:
     for table in dict.fromkeys(need.table for need in listed):
         own = [need for need in listed if need.table == table]
         wrong = [need for need in own if need.trouble]
@@ -109,7 +116,7 @@ def _fitting(crm: Adapter, mapping: Mapping, found: Description) -> Iterator[Che
             count = sum(need.what == "column" for need in own)
             said = f"{count} columns, their types, lengths and options, keys, relationships"
             yield ok(f"CRM, table {table}", said)
-        elif own[0].trouble:
+        elif own[0].trouble == "missing":
             yield _wrong(own[0])
         else:
             yield from map(_wrong, wrong)

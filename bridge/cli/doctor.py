@@ -95,6 +95,7 @@ def _crm(role: Role, settings: Settings, keys: Keys, mapping: CrmMapping) -> Ite
         yield failed("CRM", f"the adapter can't be made ({error.code})", "see crm.options")
         return
     try:
-        yield from crm_checks.checks(crm, mapping, role, IdentityKeys(keys.one("identity")))
+        identity = IdentityKeys(keys.one("identity"))
+        yield from crm_checks.checks(crm, mapping, role, identity, settings.crm.options)
     finally:
         crm.close()

@@ -7,16 +7,15 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import click
 
 from adapters.base import Description
 from adapters.errors import CrmError
+from adapters.needs import Need, needs, privileges
 from adapters.registry import adapter_class
 from bridge.cli import crm_checks
-from bridge.cli.needs import Need, needs, privileges
 from bridge.cli.tables import table
 from bridge.keys import Role
 from bridge.parts import foundation
@@ -25,6 +24,7 @@ from bridge.services.identities import IdentityKeys
 from config.settings import Settings
 from mappings.loader import Mapping as CrmMapping
 
+_SHOWN = ("what", "table", "name", "field", "type", "detail", "trouble")
 _HEAD = ("", "what", "table", "name", "our field", "type", "length, options, columns", "now")
 
 
@@ -33,7 +33,7 @@ def plan(role: Role, as_json: bool, environ: Mapping[str, str] = os.environ) -> 
     settings, _, mapping = foundation(role, environ)
     guide = adapter_class(settings.crm.adapter).guide
     found, trouble = _described(settings, mapping, role)
-    listed = list(needs(mapping, guide, found or Description({}, {})))
+    listed = list(needs(mapping, guide, found or Description({}, {}), settings.crm.options))
     missing = [need for need in listed if need.trouble] if found else []
     users = list(privileges(mapping, guide))
     if as_json:
@@ -71,7 +71,8 @@ def _result(missing: int, trouble: str) -> str:
 def _document(
     listed: list[Need], users: list[tuple[str, str, str]], notes: tuple[str, ...], *, told: bool
 ) -> dict[str, Any]:
-    rows = [asdict(need) if told else asdict(need) | {"trouble": None} for need in listed]
+    rows = [{name: getattr(need, name) for name in _SHOWN} for need in listed]
+    rows = rows if told else [row | {"trouble": None} for row in rows]
     roles = [dict(zip(("user", "table", "privileges"), row, strict=True)) for row in users]
     return {"needs": rows, "roles": roles, "notes": notes}
 

@@ -7,7 +7,7 @@ or change them (`canonical.fields.tags`), and turns them to JSON and back.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from marshmallow import Schema
+from marshmallow import Schema, validate
 from marshmallow.fields import Field, Nested
 
 from mappings.canonical.consent import ConsentSchema
@@ -29,6 +29,12 @@ def each_field(schema: type[Schema], prefix: str = "") -> Iterator[tuple[str, Fi
             yield from each_field(type(field.schema), f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field
+
+
+def longest(field: Field[Any]) -> int | None:
+    """The vocabulary's own limit of a text, in characters."""
+    given = (rule.max for rule in field.validators if isinstance(rule, validate.Length))
+    return next((most for most in given if most is not None), None)
 
 
 def personal_fields(schemas: Mapping[str, type[Schema]] = SCHEMAS) -> set[tuple[str, str]]:

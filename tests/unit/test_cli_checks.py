@@ -12,9 +12,9 @@ import pytest
 from adapters.base import Description
 from adapters.errors import NotFound
 from adapters.guide import Guide
+from adapters.needs import needs
 from bridge.cli import crm_checks, redis_checks, remote_checks
 from bridge.cli.line import ROOT
-from bridge.cli.needs import needs
 from bridge.seal import Pseudonyms
 from bridge.services.identities import IdentityKeys
 from mappings.loader import load

@@ -188,3 +188,45 @@ def test_personal_fields():
         ("member", "credential"),
         ("identity", "value"),
     } <= personal_fields()
+
+
+def test_hints_for_provision_have_defaults(document, tmp_path):
+    """A column's length is the vocabulary's limit and its label our name in words, unless given."""
+    document["kinds"]["member"]["label"] = "Club member"
+    document["kinds"]["member"]["fields"]["credential"] |= {"length": 500, "label": "Sealed hash"}
+    path = tmp_path / "mapping.yaml"
+    path.write_text(yaml.safe_dump(document))
+    member = load(path).kinds["member"]
+
+    fields = member.fields
+    assert (member.label, load(path).kinds["identity"].label) == ("Club member", "Identity")
+    assert (fields["credential"].length, fields["credential"].label) == (500, "Sealed hash")
+    assert (fields["stamp"].length, fields["registered_store"].label) == (64, "Registered store")
+    assert [name for name, field in fields.items() if field.secret] == ["credential", "stamp"]
+
+
+def test_a_column_shorter_than_the_vocabulary_is_a_mistake(document, problems):
+    """`length` below the vocabulary's limit, and hints of another type, are told."""
+    fields = document["kinds"]["member"]["fields"]
+    fields["credential"]["length"] = 399
+    fields["stamp"]["length"] = "64"
+    fields["email"]["label"] = ["E-mail"]
+    document["prefix"] = "CB_"
+
+    told = "\n".join(problems(document))
+    assert "member.credential: length is not a number of at least 400" in told
+    assert "member.stamp: length is not a number of at least 64" in told
+    assert "member.email: label is not a line of text" in told
+    assert "prefix: must be 2 to 8 small letters and digits" in told
+
+
+def test_the_length_of_a_brands_own_text_is_its_limit(document, tmp_path):
+    """What the column can't hold is refused before the CRM is asked."""
+    document["kinds"]["member"]["ext"]["favourite_model"]["length"] = 5
+    path = tmp_path / "mapping.yaml"
+    path.write_text(yaml.safe_dump(document))
+    schema = load(path).schema("member")()
+
+    assert schema.load({"ext": {"favourite_model": "12345"}})
+    with pytest.raises(ValidationError):
+        schema.load({"ext": {"favourite_model": "123456"}})
