@@ -14,7 +14,7 @@ from sandbox.kit.run import running
 
 PARTS = ("dynamics", "wechat", "outbox")
 """Started where none is named."""
-NAMED_ONLY = ("suitecrm",)
+NAMED_ONLY = ("suitecrm", "sugarcrm")
 """Started only by name: the demo doesn't need them."""
 
 

@@ -9,6 +9,7 @@ import requests
 
 from sandbox.kit.run import running
 from tests.sandbox.dataverse import Crm
+from tests.sandbox.sugar import Sugar, control
 
 
 @pytest.fixture
@@ -43,5 +44,22 @@ def crm(dataverse) -> Iterator[Crm]:
     client = Crm(dataverse)
     client.control("reset")
     client.control("clock", {"set": None})
+    yield client
+    client.http.close()
+
+
+@pytest.fixture(scope="module")
+def sugarcrm(tmp_path_factory) -> Iterator[dict[str, Any]]:
+    """One SugarCRM sandbox for the tests of a file; what it prints when ready."""
+    with running({"sugarcrm": 0}, tmp_path_factory.mktemp("sugarcrm")) as ready:
+        yield ready["sugarcrm"]
+
+
+@pytest.fixture
+def sugar(sugarcrm) -> Iterator[Sugar]:
+    """The administrator on an empty server with our package, at the machine's own time."""
+    control(sugarcrm, "reset")
+    control(sugarcrm, "clock", {"set": None})
+    client = Sugar(sugarcrm)
     yield client
     client.http.close()
