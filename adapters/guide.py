@@ -16,7 +16,8 @@ class Guide:
     -> characters of a column that is made for it, where neither mapping nor vocabulary says.
     `own_columns`: an option of `crm.options` -> the text column that every table has for it, by
     default, and its length. `installer`, `packager`: `module:Class` of what makes tables and
-    columns (`adapters/provisioning.py`), "" where there is none."""
+    columns (`adapters/provisioning.py`), "" where there is none; `package_advice`: what to do with
+    the package."""
 
     column_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     privileges: Mapping[str, str] = field(default_factory=dict)
@@ -26,3 +27,4 @@ class Guide:
     own_columns: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     installer: str = ""
     packager: str = ""
+    package_advice: str = ""

@@ -4,6 +4,8 @@ A CRM takes them by its API (`Installer`) or as a package that its administrator
 (`Packager`); its `Guide` names the class. Nothing here ever deletes. Not for: run time.
 """
 
+import io
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,14 @@ from typing import Any
 from adapters.base import Remote
 from adapters.needs import Need
 from mappings.loader import Mapping as CrmMapping
+
+
+class ProvisionTrouble(Exception):
+    """It can't be made from this mapping or with what was given. `problems`: a sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 @dataclass(frozen=True)
@@ -52,3 +62,17 @@ class Packager(ABC):
     @abstractmethod
     def files(self) -> Iterator[tuple[str, str]]:
         """(path in the package, content), the same for the same mapping."""
+
+    def packed(self) -> bytes:
+        """A zip file, byte for byte the same for the same mapping."""
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as package:
+            for path, content in sorted(self.files()):
+                entry = zipfile.ZipInfo(path, _NO_TIME)
+                entry.external_attr = 0o644 << 16
+                package.writestr(entry, content)
+        return made.getvalue()
+
+
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
+"""A zip's first moment."""

@@ -2,9 +2,10 @@
 
 import importlib
 from collections.abc import Mapping as Dict
-from typing import Any
+from typing import Any, cast
 
 from adapters.base import Adapter, Remote
+from adapters.provisioning import Installer, Packager
 from mappings.loader import Mapping
 
 KNOWN: Dict[str, str] = {
@@ -33,14 +34,32 @@ def check_options(
 def adapter_class(name: str) -> type[Adapter]:
     """The class itself. Raises LookupError with what to do about it."""
     path = KNOWN.get(name, name)
-    module, colon, attribute = path.partition(":")
-    if not colon:
+    if ":" not in path:
         known = ", ".join(KNOWN)
         raise LookupError(f"crm.adapter is none of {known}, nor package.module:Class")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        return cast(type[Adapter], _load(path, Adapter))
     except (ImportError, AttributeError):
         raise LookupError("crm.adapter names a class that can't be imported") from None
-    if isinstance(found, type) and issubclass(found, Adapter):
+    except TypeError:
+        raise LookupError("crm.adapter names something that is no Adapter") from None
+
+
+def installer(path: str) -> type[Installer]:
+    """The class that an adapter's guide names."""
+    return cast(type[Installer], _load(path, Installer))
+
+
+def packager(path: str) -> type[Packager]:
+    """The class that an adapter's guide names."""
+    return cast(type[Packager], _load(path, Packager))
+
+
+def _load(path: str, wanted: type) -> type:
+    """The class at `package.module:Class`. Raises ImportError, AttributeError; TypeError where it
+    is no `wanted`."""
+    module, _, attribute = path.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    if isinstance(found, type) and issubclass(found, wanted):
         return found
-    raise LookupError("crm.adapter names something that is no Adapter")
+    raise TypeError

@@ -15,6 +15,9 @@ GUIDE = Guide(
         "phone": ("phone", "varchar"),
         "text": ("varchar", "text", "name", "email", "phone", "url"),
     },
+    packager="adapters.suitecrm.package:SuitePackage",
+    package_advice="Admin > Module Loader: upload it, install it; then Admin > Repair > Quick "
+    "Repair and Rebuild; then `provision --apply` writes the check row.",
     lengths={"datetime": 20, "option": 20},
     own_columns={"version_column": ("cb_version_c", 32)},
     advice={

@@ -49,19 +49,24 @@ class _Alone:
         return None
 
 
-def connect(settings: Settings, mapping: Mapping, role: Role) -> Adapter:
-    """This role's CRM user, outside budget and shared tokens. Raises CrmError."""
+def remote(settings: Settings, credential: Dict[str, str]) -> Remote:
+    """The CRM as this user, outside budget and shared tokens."""
     crm = settings.crm
-    remote = Remote(
+    return Remote(
         options=crm.options,
-        credential=crm.credential,
+        credential=credential,
         tokens=OwnTokens(),
         budget=FreeBudget(),
         lane="doctor",
         connect_timeout=crm.connect_timeout,
         read_timeout=crm.worker_timeout,
     )
-    return registry.make(crm.adapter, mapping, remote)
+
+
+def connect(settings: Settings, mapping: Mapping, role: Role) -> Adapter:
+    """This role's CRM user. Raises CrmError."""
+    crm = settings.crm
+    return registry.make(crm.adapter, mapping, remote(settings, crm.credential))
 
 
 def checks(

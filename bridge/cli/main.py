@@ -70,17 +70,26 @@ def doctor(role: str, as_json: bool) -> None:
 
 @cli.command()
 @click.option("--plan", is_flag=True, help="List what the CRM needs, and what is missing.")
+@click.option("--apply", is_flag=True, help="Make what is missing; write the check row.")
+@click.option("--package", type=click.Path(path_type=Path), help="Write a package to install.")
 @click.option("--check-row", is_flag=True, help="Write the identity check row (worker's host).")
 @click.option("--role", type=click.Choice(["web", "worker"]), default="worker", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="The plan as one JSON object.")
-def provision(plan: bool, check_row: bool, role: str, as_json: bool) -> None:
-    """List the tables, columns, keys and privileges that the CRM needs; write the check row."""
+@click.option("--json", "as_json", is_flag=True, help="Plan or result as one JSON object.")
+def provision(
+    plan: bool, apply: bool, package: Path | None, check_row: bool, role: str, as_json: bool
+) -> None:
+    """List or make the tables, columns and keys that the CRM needs. Never deletes."""
+    from bridge.cli import install
     from bridge.cli import provision as provisioning
 
-    if plan == check_row:
-        raise click.UsageError("give one of --plan and --check-row")
+    if [plan, apply, package is not None, check_row].count(True) != 1:
+        raise click.UsageError("give one of --plan, --apply, --package and --check-row")
     if check_row:
         sys.exit(provisioning.write_check_row())
+    if apply:
+        sys.exit(install.apply(as_json))
+    if package is not None:
+        sys.exit(install.package(package))
     sys.exit(provisioning.plan(_role(role), as_json))
 
 

@@ -8,8 +8,10 @@ from flask.typing import ResponseReturnValue
 
 from sandbox.kit import Kit, Part
 from sandbox.kit.gate import USER, target
+from sandbox.kit.package import read
 from sandbox.suitecrm import schema
 from sandbox.suitecrm.errors import SuiteError, error_body, not_played
+from sandbox.suitecrm.install import install
 from sandbox.suitecrm.service import Reply, Service
 from sandbox.suitecrm.store import Store
 from sandbox.suitecrm.tokens import CLIENTS, USERS, Authority
@@ -28,7 +30,8 @@ class SuiteCrm:
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
         self.store = Store(kit.clock)
-        self.service = Service(schema.load(package=True), self.store)
+        self.document = schema.bridged()
+        self.service = Service(schema.schema_of(self.document), self.store)
         self.authority = Authority(kit.clock)
         app = Flask("sandbox.suitecrm", static_folder=None)
         app.url_map.merge_slashes = False
@@ -92,7 +95,7 @@ class SuiteCrm:
     def reset(self) -> None:
         """No records, the package installed. Tokens stay good."""
         self.store.clear()
-        self.service.schema = schema.load(package=True)
+        self._show(schema.bridged())
 
     def seed(self, document: Any) -> Any:
         """{"Contacts": [{…attributes, "id"?}], …}; gives the ids by module."""
@@ -123,13 +126,26 @@ class SuiteCrm:
         return jsonify(ok=True)
 
     def control_package(self) -> ResponseReturnValue:
-        """{"installed": false}: a stock server, without records."""
+        """{"installed": false}: a stock server, without records. A zip file: what the module loader
+        makes of it; records stay, and nothing is taken away."""
+        if request.mimetype == "application/zip":
+            try:
+                self._show(install(self.document, read(request.get_data())))
+            except ValueError as error:
+                return jsonify(error=str(error)), 400
+            return jsonify(ok=True)
         installed = request.get_json(force=True).get("installed")
         if not isinstance(installed, bool):
-            return jsonify(error="known here: installed"), 400
+            return jsonify(error="known here: installed, or a zip file"), 400
         self.store.clear()
-        self.service.schema = schema.load(package=installed)
+        self._show(schema.bridged() if installed else schema.stock())
         return jsonify(ok=True)
+
+    def _show(self, document: schema.Document) -> None:
+        with self.store.lock:
+            self.document = document
+            self.service.schema = schema.schema_of(document)
+            self.store.fill(self.service.schema.modules.values())
 
 
 def _response(reply: Reply) -> Response:

@@ -1,10 +1,10 @@
 """The modules that the server has. Not for: rows.
 
 `modules.json` is what a stock 7.14.6 server shows of itself (attributes in its own order, links,
-metadata); `package.json` is what our package adds: columns of Contacts and two modules.
+metadata); `package.json` is what our package adds: columns of Contacts and two modules. It stands
+here so that the sandbox starts with them; a package that is uploaded is read itself (`install.py`).
 """
 
-import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
-_ACCESS = ["access", "delete", "edit", "export", "import", "list", "massupdate", "view"]
+Document = dict[str, Any]
+"""`modules` and `meta`, as the files hold them."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,28 @@ class Schema:
     meta: Mapping[str, Any]
 
 
-def load(*, package: bool) -> Schema:
-    """A stock server, or one on which our package is installed."""
-    stock = json.loads((_HERE / "modules.json").read_text())
-    entries, meta = stock["modules"], stock["meta"]
-    if package:
-        added = json.loads((_HERE / "package.json").read_text())
-        for name, fields in added["fields"].items():
-            entries[name]["fields"].update(fields)
-            entries[name]["attributes"].update(dict.fromkeys(fields, ""))
-        for name, entry in added["modules"].items():
-            entries[name] = entry
-            meta[name] = {"label": name, "access": copy.copy(_ACCESS)}
+def stock() -> Document:
+    """A server without our package."""
+    document: Document = json.loads((_HERE / "modules.json").read_text())
+    return document
+
+
+def bridged() -> Document:
+    """A server on which our package is installed."""
+    document = stock()
+    added = json.loads((_HERE / "package.json").read_text())
+    for name, fields in added["fields"].items():
+        document["modules"][name]["fields"].update(fields)
+        document["modules"][name]["attributes"].update(dict.fromkeys(fields, ""))
+    document["modules"].update(added["modules"])
+    document["meta"].update(added["meta"])
+    return document
+
+
+def schema_of(document: Document) -> Schema:
+    """Typed."""
     modules = {
         name: Module(name, e["bean"], e["attributes"], e["relationships"], e.get("fields"))
-        for name, e in entries.items()
+        for name, e in document["modules"].items()
     }
-    return Schema(modules, meta)
+    return Schema(modules, document["meta"])

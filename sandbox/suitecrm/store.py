@@ -5,6 +5,7 @@ A deleted record keeps its id for ever, as SuiteCRM's soft delete does.
 
 import threading
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from sandbox.kit.clock import Clock
@@ -41,6 +42,12 @@ class Store:
         with self.lock:
             self._rows.clear()
             self._related.clear()
+
+    def fill(self, modules: Iterable[Module]) -> None:
+        """Rows that lack a column have it now, empty."""
+        for module in modules:
+            for row in self._rows.get(module.name, {}).values():
+                row.values = {**module.attributes, **row.values}
 
     def rows(self, module: Module) -> list[Row]:
         """Those that aren't deleted, by id."""
