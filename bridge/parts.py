@@ -242,8 +242,11 @@ def _collect(problems: list[str], make: Callable[[], Any]) -> Any:
         return None
 
 
-def _not_held(settings: Settings) -> list[str]:
-    held = registry.adapter_class(settings.crm.adapter).capabilities.as_dict()
+def _not_held(settings: Settings, adapter: Adapter | None = None) -> list[str]:
+    """What the deployment can't do without and its CRM can't do: by the adapter's class, or as
+    its options leave it."""
+    can = (adapter or registry.adapter_class(settings.crm.adapter)).capabilities
+    held = can.as_dict()
     return [
         f"crm.requires: {name} is not held by {settings.crm.adapter}"
         for name in settings.crm.requires
@@ -265,7 +268,11 @@ def _adapter(
         connect_timeout=crm.connect_timeout,
         read_timeout=crm.read_timeout if role == "web" else crm.worker_timeout,
     )
-    return registry.make(crm.adapter, mapping, remote)
+    adapter = registry.make(crm.adapter, mapping, remote)
+    if problems := _not_held(settings, adapter):
+        adapter.close()
+        raise ConfigTrouble(problems)
+    return adapter
 
 
 def _mailboxes(

@@ -129,12 +129,14 @@ def _operation(tools: Tools, proven: Sequence[Proof], visit: Visit) -> str:
 def _identity_row(tools: Tools, proof: Proof, member_id: str, trace: Trace) -> Found | None:
     """The identity's row, if it is there and free, or ours from an earlier try; None if there is
     none, or the CRM can't be asked now: the change set finds it then, since the row's id is the
-    address's own. Raises Problem("conflict") where another member has it."""
+    address's own. A row that leads to a deleted contact is free: not every CRM empties it. Raises
+    Problem("conflict") where another member has it."""
     try:
-        found = tools.crm.get("identity", proof.identity_id, ("member",), trace=trace)
+        found = tools.crm.get("identity", proof.identity_id, ("member.subject",), trace=trace)
     except (NotFound, Unavailable):
         return None
-    if found.record.get("member") not in (None, member_id):
+    member = found.lookups.get("member")
+    if member is not None and member.id != member_id:
         raise Problem("conflict", [FieldError("/proof", "has-a-member")])
     return found
 

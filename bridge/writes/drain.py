@@ -1,8 +1,8 @@
 """The worker's side of one mailbox: take its head, bring it to its effect, settle, go on.
 
 Everything that can end a drain early (its turn, the CRM, Redis, a kill) leaves the head where it
-is, due again by itself. Not for: what an effect is (`effects.py`, `erasing.py`), or when a mailbox
-is due (`claim.py`).
+is, due again by itself. Not for: what an effect is (`effects.py`, `steps.py`, `erasing.py`), or
+when a mailbox is due (`claim.py`).
 """
 
 import hashlib
@@ -21,11 +21,12 @@ from bridge import log
 from bridge.seal import Mac, Opener
 from bridge.store import Redis, StoreDown
 from bridge.writes import dead_letters, envelope, scripts
-from bridge.writes.effects import Attempt, Ending, TryLater, batch, carried, update
+from bridge.writes.effects import Attempt, Ending, TryLater, update
 from bridge.writes.envelope import Envelope, Unreadable
 from bridge.writes.erasing import erase
 from bridge.writes.mailbox import PAUSED, WAIT_MS
 from bridge.writes.notices import Notifier, deliver
+from bridge.writes.steps import several, too_late
 from bridge.writes.turn import Turn, TurnLost
 from bridge.writes.write import OTHERS_KEPT, Base, Outcome, Write
 from mappings.loader import Mapping
@@ -206,22 +207,16 @@ class _Drain:
             outcome_base=self._outcome_base,
         )
         if write.start_by is not None and self.parts.clock() > write.start_by:
-            return self._too_late(at, write)
+            return too_late(at, write)
         if write.verb == "erase":
             return erase(at, write)
         if write.verb != "update":
-            return batch(at, write)
+            return several(at, write)
         group = self._group(waiting, write)
         ending = update(at, group)
         if len(group) > 1 and ending.code != "applied":
             return update(at, group[:1])  # one of them was refused: find out which
         return ending
-
-    def _too_late(self, at: Attempt, write: Write) -> Ending:
-        """Never applied late; but what was sent in time may have been done."""
-        if at.again and (done := carried(at, write)):
-            return Ending("applied", base=done)
-        return Ending("expired", "expired", close=write.verb == "create")
 
     def _notice(self, write: Write) -> Ending:
         if write.start_by is not None and self.parts.clock() > write.start_by:

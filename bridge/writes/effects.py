@@ -2,7 +2,7 @@
 
 Every edit names a concrete version and carries its own short id; after an unknown reply there is
 one read, and the id in the record says whether it was done. Not for: Redis (`drain.py`, `turn.py`),
-erasing a member (`erasing.py`).
+erasing a member (`erasing.py`), a CRM without an atomic batch (`steps.py`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,9 +34,7 @@ from mappings.loader import Mapping
 
 TRIES = 4
 T = TypeVar("T")
-
-
-_NOTHING = Base("")
+NOTHING = Base("")
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Ending:
 
     code: Code
     reason: str = ""
-    base: Base = _NOTHING
+    base: Base = NOTHING
     count: int = 1
     close: bool = False
 
@@ -161,7 +159,7 @@ def _update(at: Attempt, group: Sequence[Write]) -> Ending:
         except (StaleVersion, Unavailable):
             look = True
             continue
-        return _applied(Base(found.version, operations), len(group))
+        return applied(Base(found.version, operations), len(group))
     raise TryLater
 
 
@@ -202,7 +200,7 @@ def _look(
         seen = at.look(target.kind, target.id)
         done = next((n for n, op in enumerate(own) if op not in seen.base.operations), len(own))
         if done:
-            raise Ended(_applied(seen.base, done))
+            raise Ended(applied(seen.base, done))
         if seen.master is None:
             break
         if wanted:
@@ -215,7 +213,8 @@ def _look(
     return target, seen.base
 
 
-def _applied(base: Base, count: int = 1) -> Ending:
+def applied(base: Base, count: int = 1) -> Ending:
+    """The ending of what was done."""
     return Ending("applied", base=Base(base.version, _kept(base.operations)), count=count)
 
 
@@ -242,14 +241,14 @@ def _batch(at: Attempt, write: Write) -> Ending:
     look = at.again
     for _ in range(TRIES):
         if look and (seen := carried(at, write)):
-            return _applied(seen)
+            return applied(seen)
         try:
             return _send(at, write)
         except Throttled:
             raise
         except Conflict:
             if seen := carried(at, write):
-                return _applied(seen)
+                return applied(seen)
             write = _taking_over(at, write)
         except (StaleVersion, Unavailable):
             look = True
@@ -281,7 +280,7 @@ def _free(at: Attempt, operation: Operation) -> Operation:
 
 
 def _send(at: Attempt, write: Write) -> Ending:
-    prepared = [_prepared(at, operation, write) for operation in _following(at, write.operations)]
+    prepared = [_prepared(at, operation, write) for operation in following(at, write.operations)]
     if len(prepared) == 1 and prepared[0].verb == "create":
         only = prepared[0]
         answers: Sequence[Found | None] = [
@@ -292,11 +291,11 @@ def _send(at: Attempt, write: Write) -> Ending:
     for done, answer in zip(prepared, answers, strict=True):
         if done.kind == "member":  # an outcome's version is the member record's and no other's
             operations = operations_of(done.record.get(LAST_OPERATIONS))
-            return _applied(Base(answer.version if answer else "", operations))
-    return _applied(_NOTHING)
+            return applied(Base(answer.version if answer else "", operations))
+    return applied(NOTHING)
 
 
-def _following(at: Attempt, operations: Sequence[Operation]) -> Iterator[Operation]:
+def following(at: Attempt, operations: Sequence[Operation]) -> Iterator[Operation]:
     """Rows that are added to a member, or to what the member became by a merge in the CRM: there
     the newest answer is looked for."""
     made = {each.id for each in operations if each.verb == "create"}

@@ -13,7 +13,8 @@ from adapters.errors import NotFound, Refused, StaleVersion, Throttled, Unavaila
 from bridge.writes.effects import TRIES, Attempt, Ending, TryLater, refused
 from bridge.writes.write import LAST_OPERATIONS, Write, operations_of, short
 
-_RELEASED = {"value": None, "member": None, "member_text": None, "mac": None, "verified_at": None}
+RELEASED = {"value": None, "member": None, "member_text": None, "mac": None, "verified_at": None}
+"""What an identity holds that is nobody's."""
 _PAGE = 100
 
 
@@ -85,7 +86,7 @@ def _do(at: Attempt, operation: Operation) -> None:
 def _identities(at: Attempt, member: str, write: Write) -> Iterator[Operation]:
     """By the lookup, and by the text beside it, which outlives a contact that staff removed."""
     held = at.mapping.kinds["identity"].fields
-    emptied = {name: value for name, value in _RELEASED.items() if name in held}
+    emptied = {name: value for name, value in RELEASED.items() if name in held}
     known: set[str] = set()
     for criterion in (Criterion("member", "eq", member), Criterion("member_text", "eq", member)):
         rows = _rows(at, "identity", criterion) if criterion.field in held else iter(())

@@ -66,6 +66,32 @@ def test_what_settings_contradict_comes_with_the_rest(environ: dict[str, str]) -
     assert found == ["crm.options.colour is unknown"]
 
 
+@pytest.fixture
+def without_batch(environ: dict[str, str]) -> dict[str, str]:
+    """The same for a CRM that can't change several records at once."""
+    plain = {k: v for k, v in environ.items() if "OPTIONS" not in k}
+    crm = {"ADAPTER": "suitecrm", "MAPPING": "mappings/suitecrm.yaml"}
+    more = {f"BRIDGE_CRM__{name}": value for name, value in crm.items()}
+    return plain | more | {"BRIDGE_CRM__OPTIONS__URL": "https://a.example"}
+
+
+def test_a_deployment_says_what_it_cant_do_without(without_batch: dict[str, str]) -> None:
+    """By default a CRM without an atomic batch will do; where it is required it won't."""
+    assert check_config.mistakes("web", without_batch) == []
+    without_batch["BRIDGE_CRM__REQUIRES"] = '["atomic_batch"]'
+    assert check_config.mistakes("web", without_batch) == [
+        "crm.requires: atomic_batch is not held by suitecrm"
+    ]
+
+
+def test_what_the_options_take_away_isnt_held(without_batch: dict[str, str]) -> None:
+    """A process doesn't start on an adapter whose options leave it without versions."""
+    without_batch["BRIDGE_CRM__OPTIONS__VERSION_COLUMN"] = ""
+    with pytest.raises(ConfigTrouble) as refused:
+        web_parts(without_batch)
+    assert refused.value.problems == ["crm.requires: versioned_update is not held by suitecrm"]
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
