@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PORT ?= 8000
+CRM ?= dynamics
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help demo test check bench conformance judges lock clean setup
@@ -11,8 +12,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-demo: $(VENV)/.demo  ## the whole line on this machine: walk one member through it, keep serving (ONCE=1: end after the walk; PORT=…; STATE=file.json)
-	@exec $(RUN) -m bridge demo --port $(PORT) $(if $(ONCE),--once) $(if $(STATE),--state "$(STATE)")
+demo: $(VENV)/.demo  ## the whole line on this machine: walk one member through it, keep serving (CRM=dynamics|suitecrm; ONCE=1: end after the walk; PORT=…; STATE=file.json)
+	@exec $(RUN) -m bridge demo --port $(PORT) --crm $(CRM) $(if $(ONCE),--once) $(if $(STATE),--state "$(STATE)")
 
 test: $(VENV)/.dev  ## the whole test suite (ARGS=… goes to pytest)
 	@$(RUN) -m pytest $(ARGS)

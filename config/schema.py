@@ -65,7 +65,8 @@ class CrmPart(Part):
         fields.String(),
         load_default=list,
         metadata=_help(
-            "Capabilities that this deployment can't do without, such as `atomic_batch`"
+            "Capabilities that this deployment can't do without; `atomic_batch` refuses a CRM on "
+            "which a registration goes step by step"
         ),
     )
     options = fields.Dict(

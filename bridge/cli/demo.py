@@ -21,13 +21,13 @@ from bridge.cli.tables import table
 from bridge.cli.walk import CHANGED, JOINED, Walk
 
 
-def run(port: int, once: bool, state: Path | None) -> int:
+def run(port: int, once: bool, state: Path | None, crm: str) -> int:
     """0 where every step held."""
     for number in _SIGNALS:  # SIGINT too: a shell's background job ignores it
         signal.signal(number, _interrupt)
     started = time.monotonic()
     try:
-        with Line(port, say=lambda what: click.echo(f"  starting {what}")) as line:
+        with Line(port, crm=crm, say=lambda what: click.echo(f"  starting {what}")) as line:
             click.echo(f"  up after {time.monotonic() - started:.0f} s\n")
             return _walk(line, once, state)
     except KeyboardInterrupt:
@@ -92,7 +92,7 @@ def _tell(journey: Journey, before: holdings.Tables | None) -> holdings.Tables:
     click.secho(
         "\n    What the CRM holds now" + (" that it didn't before" if before else ""), fg="cyan"
     )
-    for line in holdings.crm_lines(tables, before):
+    for line in holdings.crm_lines(journey.line, tables, before):
         click.echo(f"      {line}")
     click.secho("\n    What Redis holds now, and who can open it", fg="cyan")
     for line in table(holdings.REDIS_HEAD, holdings.redis_rows(journey.line)):
@@ -123,7 +123,7 @@ def _serve(line: Line) -> None:
         ("become a member", f"{line.url}/register"),
         ("API", f"{line.url}/docs"),
         ("codes and mails", f"{sandbox['outbox']['url']}/_sandbox/outbox.html"),
-        ("what the CRM holds", f"{sandbox['dynamics']['url']}/_sandbox/state"),
+        ("what the CRM holds", f"{line.crm['url']}/_sandbox/state"),
     )
     for what, url in rows:
         click.echo(f"    {what.ljust(20)}{url}")

@@ -10,9 +10,10 @@ from typing import Any, cast
 import redis
 
 from bridge.cli.embedded import ROLES
-from bridge.cli.line import Line
+from bridge.cli.line import ROOT, Line
 from bridge.cli.tables import Row
 from bridge.store.prefixes import RQ_FOREVER, prefix_of
+from mappings.loader import load as load_mapping
 
 REDIS_HEAD: Row = ("role", "prefix", "keys", "type", "TTL", "bytes", "what", "who can open it")
 
@@ -83,47 +84,23 @@ def strays(client: redis.Redis) -> list[str]:
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def crm_lines(tables: Tables, before: Tables | None = None) -> Iterator[str]:
-    """The rows that a member's journey made, their empty and dull columns left out; with `before`,
-    only what has changed since."""
-    for table in ("contacts", "cb_identities", "cb_consents"):
-        known = {_id(table, row): row for row in (before or {}).get(table, [])}
+def crm_lines(line: Line, tables: Tables, before: Tables | None = None) -> Iterator[str]:
+    """The rows that a member's journey made, in the columns that the mapping names, without the
+    empty ones and those that only lead on; with `before`, only what has changed since."""
+    mapping = load_mapping(ROOT / "mappings" / f"{line.adapter}.yaml")
+    for binding in mapping.kinds.values():
+        table, key = binding.entity_set, binding.id_column
+        known = {row[key]: row for row in (before or {}).get(table, [])}
+        fields = [f for n, f in binding.fields.items() if n not in binding.lookups]
         for row in tables.get(table, []):
-            shown = [(n, v) for n, v in row.items() if _worth(n, v)]
-            old = known.get(_id(table, row))
-            if old is not None:
-                shown = [(n, v) for n, v in shown if old.get(n) != v]
-            if shown:
-                yield f"{table}  {_id(table, row)[:8]}…" + ("  changed" if old else "")
-                yield from (f"    {n.ljust(22)} {_short(v)}" for n, v in shown)
-
-
-def _id(table: str, row: Mapping[str, Any]) -> str:
-    singular = {"contacts": "contact", "cb_identities": "cb_identity", "cb_consents": "cb_consent"}
-    return str(row.get(f"{singular[table]}id", ""))
-
-
-_DULL = [
-    "@",
-    "_own",
-    "donot",
-    "createdon",
-    "modifiedon",
-    "statuscode",
-    "statecode",
-    "versionnumber",
-    "ownerid",
-    "fullname",
-    "_transactioncurrencyid",
-    "_cb_member",
-    "contactid",
-    "cb_identityid",
-    "cb_consentid",
-]
-
-
-def _worth(name: str, value: Any) -> bool:
-    return value not in (None, "") and not name.startswith(tuple(_DULL))
+            shown = [(f.column, row.get(f.column)) for f in fields]
+            old = known.get(row[key])
+            told = [
+                (n, v) for n, v in shown if v not in (None, "") and (not old or old.get(n) != v)
+            ]
+            if told:
+                yield f"{table}  {row[key][:8]}…" + ("  changed" if old else "")
+                yield from (f"    {n.ljust(22)} {_short(v)}" for n, v in told)
 
 
 def _short(value: Any) -> str:

@@ -228,13 +228,13 @@ class Journey:
 
     def crm_rows(self) -> dict[str, list[dict[str, Any]]]:
         """The CRM's tables now: {table: rows}."""
-        crm = self.line.sandbox["dynamics"]
+        crm = self.line.crm
         url = f"{crm['url']}/_sandbox/state"
         return dict(self.http.get(url, verify=crm["ca_file"]).json()["tables"])
 
     def crm_requests(self) -> list[dict[str, Any]]:
         """What the CRM was asked, newest last."""
-        crm = self.line.sandbox["dynamics"]
+        crm = self.line.crm
         url = f"{crm['url']}/_sandbox/requests"
         return list(self.http.get(url, verify=crm["ca_file"]).json()["requests"])
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import requests
 
+from adapters import registry
 from bridge import keys
 from bridge.cli.embedded import Embedded
 from bridge.cli.processes import Announcing, Child, wait_until
@@ -24,6 +25,8 @@ from bridge.keys import Role
 ROOT = Path(__file__).parents[2]
 WORKERS, THREADS = 2, 64
 """Of the web server on two cores (docs/decisions/0004-servers-and-transport.md)."""
+CRM = "dynamics"
+"""Played where no other is asked for."""
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_DIR")
 
 
@@ -34,22 +37,25 @@ class NotSandbox(Exception):
 class Line:
     """Starts everything and ends everything. Use as a context manager, or call `stop`.
 
-    `sandbox` is the JSON object that the sandbox printed; `url` the web server's base URL.
-    `overrides` are further `BRIDGE_…` settings for web and worker.
+    `sandbox` is the JSON object that the sandbox printed, `crm` its part of the CRM that is played,
+    `adapter` that one's name; `url` the web server's base URL. `overrides` are further `BRIDGE_…`
+    settings for web and worker.
     """
 
     def __init__(
         self,
         port: int = 0,
         *,
+        crm: str = CRM,
         workers: int = 1,
         overrides: Mapping[str, str] | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Starts all parts in order. `workers`: processes of the web server. `say`: progress.
-        Raises RuntimeError where one doesn't start."""
+        """Starts all parts in order. `crm`: one of `crms()`. `workers`: processes of the web
+        server. `say`: progress. Raises RuntimeError where one doesn't start."""
         if os.environ.get("BRIDGE_ENVIRONMENT") == "production":
             raise NotSandbox
+        self.adapter = crm
         self.port = free_port(port)
         self.directory = Path(tempfile.mkdtemp(prefix="crm-bridge-"))
         self.url = f"http://127.0.0.1:{self.port}"
@@ -66,7 +72,7 @@ class Line:
         keys.make(self.directory / "keys")
         self._say("two Redis servers, tokens and queue, under the shipped access rules")
         self.redis = Embedded(self.directory / "redis")
-        self._say("the sandbox: Dataverse, WeChat, SMS and mail gateways")
+        self._say(f"the sandbox: {self.adapter}, WeChat, SMS and mail gateways")
         self.sandbox = self._start_sandbox()
         write_check_row(self.environ("worker"), say=lambda _: None)
         self._say("one worker")
@@ -75,7 +81,8 @@ class Line:
         self.start_web()
 
     def _start_sandbox(self) -> dict[str, Any]:
-        command = [sys.executable, "-m", "sandbox", "--state-dir", str(self.directory / "sandbox")]
+        command = [sys.executable, "-m", "sandbox", self.adapter, "wechat", "outbox"]
+        command += ["--state-dir", str(self.directory / "sandbox")]
         child = Announcing("sandbox", command, _environment(), self._log("sandbox"))
         self.children["sandbox"] = child
         ready = child.ready()
@@ -83,6 +90,12 @@ class Line:
         with _plain_session() as session:
             session.post(f"{ready['wechat']['url']}/_sandbox/callback", json=callback, timeout=5)
         return ready
+
+    @property
+    def crm(self) -> dict[str, Any]:
+        """What the sandbox printed of the CRM: `url` and `ca_file` for its control plane; `options`
+        and each role's user, as `crm.options` and `crm.credential` take them."""
+        return dict(self.sandbox[self.adapter])
 
     def start_worker(self) -> None:
         """The worker, with the worker's keys and the writing CRM user."""
@@ -108,7 +121,7 @@ class Line:
     def environ(self, role: Role) -> dict[str, str]:
         """The variables of a process of `role`: what a deployment would set."""
         assert self.redis is not None  # noqa: S101 - started before
-        crm, user = self.sandbox["dynamics"], "reader" if role == "web" else "writer"
+        user = self.crm["reader" if role == "web" else "writer"]
         given = {
             "BRIDGE_ENVIRONMENT": "sandbox",
             "BRIDGE_ISSUER": self.url,
@@ -116,11 +129,12 @@ class Line:
             "BRIDGE_REDIS__TOKENS_URL": self.redis.url("tokens", role),
             "BRIDGE_REDIS__QUEUE_URL": self.redis.url("queue", role),
             "BRIDGE_KEYS__DIRECTORY": str(self.directory / "keys" / role),
-            "BRIDGE_CRM__CREDENTIAL__CLIENT_ID": crm[user]["client_id"],
-            "BRIDGE_CRM__CREDENTIAL__CLIENT_SECRET": crm[user]["client_secret"],
+            "BRIDGE_CRM__ADAPTER": self.adapter,
+            "BRIDGE_CRM__MAPPING": f"mappings/{self.adapter}.yaml",
+            **{f"BRIDGE_CRM__CREDENTIAL__{name.upper()}": str(user[name]) for name in user},
             **{
-                f"BRIDGE_CRM__OPTIONS__{name.upper()}": str(crm[name])
-                for name in ("url", "authority", "tenant", "ca_file")
+                f"BRIDGE_CRM__OPTIONS__{name.upper()}": str(value)
+                for name, value in self.crm["options"].items()
             },
         }
         given |= self._web_only() if role == "web" else self._worker_only()
@@ -172,6 +186,11 @@ class Line:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+
+def crms() -> tuple[str, ...]:
+    """The CRMs that can be played: there is an adapter and a part of the sandbox of this name."""
+    return tuple(name for name in registry.KNOWN if (ROOT / "sandbox" / name).is_dir())
 
 
 def _environment() -> dict[str, str]:

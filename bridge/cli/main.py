@@ -14,6 +14,15 @@ def cli() -> None:
     """The CRM bridge: members stay in the CRM."""
 
 
+def _played(context: click.Context, parameter: click.Parameter, name: str) -> str:
+    """A CRM that the sandbox plays."""
+    from bridge.cli.line import crms
+
+    if name not in crms():
+        raise click.BadParameter(f"the sandbox plays {', '.join(crms())}")
+    return name
+
+
 @cli.command()
 @click.option(
     "--port",
@@ -22,15 +31,22 @@ def cli() -> None:
     show_default=True,
     help="Where the web server listens.",
 )
+@click.option(
+    "--crm",
+    default="dynamics",
+    show_default=True,
+    callback=_played,
+    help="Which CRM the sandbox plays.",
+)
 @click.option("--once", is_flag=True, help="End after the walk.")
 @click.option(
     "--state", type=click.Path(path_type=Path), help="Write what a client needs to go on."
 )
-def demo(port: int, once: bool, state: Path | None) -> None:
+def demo(port: int, crm: str, once: bool, state: Path | None) -> None:
     """Run the whole line on this machine and walk one member through it."""
     from bridge.cli.demo import run
 
-    sys.exit(run(port, once, state))
+    sys.exit(run(port, once, state, crm))
 
 
 @cli.command()

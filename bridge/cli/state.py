@@ -19,7 +19,7 @@ def state_of(journey: Journey) -> dict[str, Any]:
     return {
         "base_url": line.url,
         "issuer": line.url,
-        "ca_file": line.sandbox["dynamics"]["ca_file"],
+        "ca_file": line.crm["ca_file"],
         "clients": {client.client_id: _client(client) for client in load(CLIENTS)},
         "member": {
             "sign_in_name": member.mobile,

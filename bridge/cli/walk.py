@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 
+from adapters import registry
 from bridge.cli.journey import Journey, StepFailed
 
 Step = tuple[str, Callable[[], list[str]]]
@@ -52,7 +53,9 @@ class Walk:
 
     def _join(self) -> list[str]:
         self._journey.give_details()
-        return ["sealed, mailbox, RQ, worker, one atomic change set; the page waited for it"]
+        can = registry.adapter_class(self._journey.line.adapter).capabilities
+        how = "one atomic change set" if can.atomic_batch else "step by step, the sign-in last"
+        return [f"sealed, mailbox, RQ, worker, {how}; the page waited for it"]
 
     def _sign_in(self) -> list[str]:
         seconds = self._journey.sign_in()["expires_in"]

@@ -176,20 +176,20 @@ class Dynamics:
     # -- control plane --------------------------------------------------------------------
 
     def ready(self, url: str) -> dict[str, Any]:
-        """What a client needs: the writer's credentials on top, each registration by name."""
+        """What a client needs: the writer's credentials on top, each registration by name, and
+        `options`, what the bridge's adapter is told."""
         apps = {
             name: {"client_id": user.client_id, "client_secret": user.client_secret}
             for name, user in self.authority.users.items()
         }
-        return {
+        options = {
             "url": url,
             "authority": f"{url}/{self.authority.tenant}",
             "tenant": self.authority.tenant,
-            **apps["writer"],
-            **self.authority.certificate,
             "ca_file": self.kit.ca.ca_file,
-            **apps,
         }
+        certificate = self.authority.certificate
+        return {**options, **apps["writer"], **certificate, **apps, "options": options}
 
     def reset(self) -> None:
         """As at the start: only the rows that schema.json brings. Tokens stay good."""

@@ -63,7 +63,7 @@ class SuiteCrm:
     def data(self, rest: str) -> ResponseReturnValue:
         """One request to the V8 API."""
         token = self.authority.check(request.headers.get("Authorization", ""))
-        request.environ[USER] = "admin"
+        request.environ[USER] = self.authority.name(token)
         raw = target(request.environ).partition("/Api/V8/")[2]
         path, _, search = raw.partition("?")
         if request.method == "POST" and path == "logout":
@@ -76,20 +76,21 @@ class SuiteCrm:
     # -- control plane --------------------------------------------------------------------
 
     def ready(self, url: str) -> dict[str, Any]:
-        """What a client needs: client credentials on top, the password grant's below."""
-        (first, (secret, _)), (second, (other, _)) = CLIENTS.items()
+        """What a client needs: client credentials on top; below them the password grant's, the
+        clients of the bridge's two roles, and `options`, what its adapter is told."""
+        first, second, reader, writer = (
+            {"client_id": client, "client_secret": secret}
+            for client, (secret, _) in CLIENTS.items()
+        )
         ((name, password),) = USERS.items()
+        options = {"url": url, "ca_file": self.kit.ca.ca_file}
         return {
-            "url": url,
-            "ca_file": self.kit.ca.ca_file,
-            "client_id": first,
-            "client_secret": secret,
-            "password_grant": {
-                "client_id": second,
-                "client_secret": other,
-                "username": name,
-                "password": password,
-            },
+            **options,
+            **first,
+            "password_grant": second | {"username": name, "password": password},
+            "reader": reader,
+            "writer": writer,
+            "options": options,
         }
 
     def reset(self) -> None:
@@ -114,9 +115,9 @@ class SuiteCrm:
         return made
 
     def state(self) -> dict[str, Any]:
-        """Records by module, and how many tokens were issued."""
+        """Rows by module, and how many tokens were issued."""
         calls = dict(self.authority.calls)
-        return {"records": self.store.everything(), "tokens": {"calls": calls}}
+        return {"tables": self.store.everything(), "tokens": {"calls": calls}}
 
     def control_tokens(self) -> ResponseReturnValue:
         """{"expire": true}: every access token issued so far is refused from now on."""

@@ -14,7 +14,12 @@ LIFETIME = 3600
 CLIENTS = {
     "11111111-1111-1111-1111-111111111111": ("s3cret-cc", "client_credentials"),
     "22222222-2222-2222-2222-222222222222": ("s3cret-pw", "password"),
+    "33333333-3333-3333-3333-333333333333": ("s3cret-reader", "client_credentials"),
+    "44444444-4444-4444-4444-444444444444": ("s3cret-writer", "client_credentials"),
 }
+NAMES = dict(zip(CLIENTS, ("admin", "admin", "reader", "writer"), strict=True))
+"""Client -> whose calls the log of requests says they are. All may do everything: what V8 answers
+where a role lacks a right wasn't measured."""
 USERS = {"admin": "Admin123!"}
 
 
@@ -25,6 +30,7 @@ class Authority:
         self._clock = clock
         self._lock = threading.Lock()
         self._access: dict[str, float] = {}
+        self._names: dict[str, str] = {}
         self._refresh: dict[str, str] = {}
         self._spent: set[str] = set()
         self.calls: Counter[str] = Counter()
@@ -49,7 +55,13 @@ class Authority:
             if grant == "refresh_token":
                 self._end_pair(str(sent.get("refresh_token")))
             self.calls[grant] += 1
-            return self._issue(with_refresh=grant != "client_credentials")
+            answer = self._issue(with_refresh=grant != "client_credentials")
+            self._names[answer["access_token"]] = NAMES[client]
+            return answer
+
+    def name(self, token: str) -> str:
+        """Whose token it is."""
+        return self._names[token]
 
     def check(self, header: str) -> str:
         """The access token of a call. Raises SuiteError (401)."""

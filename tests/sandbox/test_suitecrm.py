@@ -130,7 +130,7 @@ def test_control_plane(suite):
     url = f"{suite.ready['url']}/_sandbox"
     made = suite.http.post(f"{url}/seed", json={"Contacts": [{"id": ID, "last_name": "Lee"}]})
     assert made.json()["result"] == {"Contacts": [ID]}
-    assert suite.http.get(f"{url}/state").json()["records"]["Contacts"][0]["last_name"] == "Lee"
+    assert suite.http.get(f"{url}/state").json()["tables"]["Contacts"][0]["last_name"] == "Lee"
     suite.http.post(f"{url}/faults", json={"kind": "status", "status": 503})
     assert suite.call("GET", "V8/meta/modules").status_code == 503
     assert suite.http.get(f"{url}/requests").json()["requests"][-1]["fault"] == "status"
