@@ -27,6 +27,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "invalid-request": Kind(400, "The request is malformed", "See `errors` for the places."),
     "unauthenticated": Kind(401, "Sign in first", "The access token is missing or no longer good."),
+    "step-up": Kind(401, "Sign in again", "This needs a sign-in that is more recent or stronger."),
     "insufficient-scope": Kind(403, "Not allowed", "The token doesn't carry the scope needed."),
     "forbidden": Kind(403, "Not allowed", "This client may not do that."),
     "not-found": Kind(404, "There is no such thing", "It doesn't exist, or it isn't yours."),
@@ -40,6 +41,9 @@ KINDS: Mapping[str, Kind] = {
     "validation": Kind(422, "Some fields are not right", "See `errors` for the places."),
     "key-reuse": Kind(422, "Idempotency key used before", "The same key came with another body."),
     "proof-invalid": Kind(422, "The proof is not good", "Prove the address again."),
+    "proof-insufficient": Kind(
+        422, "One more proof is needed", "See `needs` for the address that must be proven too."
+    ),
     "code-wrong": Kind(422, "The code is not right", "Check the code, or ask for a new one."),
     "refused": Kind(422, "The CRM refused it", "The CRM doesn't accept this change."),
     "unsupported": Kind(422, "Not with this CRM", "See GET /v1/capabilities."),

@@ -34,6 +34,7 @@ from bridge.store.challenges import Challenges
 from bridge.store.events import SeenEvents
 from bridge.store.grants import Caller, Grants, Lives
 from bridge.store.limits import Limits
+from bridge.store.links import Links
 from bridge.store.remote_tokens import RemoteTokens
 from bridge.store.sessions import Sessions
 from bridge.writes.drain import DrainParts
@@ -91,6 +92,7 @@ class WebParts:
     mailboxes: Mailboxes
     grants: Grants
     challenges: Challenges
+    links: Links
     sessions: Sessions
     limits: Limits
     seen_events: SeenEvents
@@ -136,6 +138,7 @@ def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
         mailboxes=_mailboxes(settings, keys, queue, names, mapping),
         grants=_grants(settings, keys, tokens, keyring, names),
         challenges=Challenges(tokens, keyring, names),
+        links=Links(tokens, keyring),
         sessions=Sessions(
             tokens,
             keyring,

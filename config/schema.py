@@ -136,6 +136,9 @@ class OauthPart(Part):
     refresh_idle_seconds = _whole("A grant unused for this long ends", 30 * 86400, 300, 90 * 86400)
     refresh_absolute_seconds = _whole("A grant ends after this", 90 * 86400, 600, 90 * 86400)
     browser_session_seconds = _whole("The pages' session, idle", 1800, 60, 7200)
+    step_up_seconds = _whole(
+        "Password, addresses, identities and erasing need a sign-in this recent", 600, 60, 86400
+    )
     stamp_check_seconds = _whole(
         "Refresh asks the CRM after this long without a read", 3600, 60, 86400
     )

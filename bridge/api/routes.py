@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 
 from flask import Response
 
-from bridge.api import capabilities, consents, health, me, operations, otp, registrations
+from bridge.api import (
+    account,
+    capabilities,
+    consents,
+    health,
+    me,
+    operations,
+    otp,
+    registrations,
+    resets,
+)
 from bridge.api.bearer import Who
 from bridge.api.call import Call
 
@@ -58,7 +68,8 @@ ROUTES: tuple[Route, ...] = (
         limits=("codes_per_address", "codes_per_network", "codes_per_client"),
     ),
     Route(
-        "POST", "/v1/otp/<id>/verify", otp.verify, Who.CLIENT, ("registrations:write",),
+        "POST", "/v1/otp/<id>/verify", otp.verify, Who.CLIENT,
+        ("registrations:write", "resets:write"),
         "Turn the right code into a proof", {200: "ProofShown"}, "CodeForm",
     ),
     Route(
@@ -66,6 +77,16 @@ ROUTES: tuple[Route, ...] = (
         "Make a member out of a proven address", {201: "Registered", 202: "OperationShown"},
         "RegistrationForm", (KEY, PREFER),
         limits=("registrations_per_network", "registrations_per_client"),
+    ),
+    Route(
+        "POST", "/v1/password-resets", resets.start, Who.CLIENT, ("resets:write",),
+        "Send a code or a link to whoever forgot the password", {202: "ResetStarted"}, "ResetForm",
+        limits=("codes_per_address", "codes_per_network", "codes_per_client"),
+    ),
+    Route(
+        "POST", "/v1/password-resets/confirm", resets.confirm, Who.CLIENT, ("resets:write",),
+        "Choose a new password", {204: "", 202: "OperationShown"},
+        "NewPasswordForm", (KEY, PREFER),
     ),
     Route(
         "GET", "/v1/me", me.read, Who.MEMBER, ("member:read",),
@@ -91,8 +112,13 @@ ROUTES: tuple[Route, ...] = (
         "ConsentsForm", (KEY, PREFER),
     ),
     Route(
+        "PUT", "/v1/me/password", account.change_password, Who.MEMBER, ("account:write",),
+        "Change the password", {204: "", 202: "OperationShown"}, "PasswordForm", (KEY, PREFER),
+    ),
+    Route(
         "GET", "/v1/operations/<id>", operations.read, Who.EITHER,
-        ("member:read", "member:write", "member:erase", "consents:write", "registrations:write"),
+        ("member:read", "member:write", "member:erase", "account:write", "consents:write",
+         "registrations:write", "resets:write"),
         "Ask what became of a write", {200: "OperationShown"}, parameters=(PREFER,),
     ),
     Route(

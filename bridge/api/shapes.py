@@ -37,6 +37,43 @@ class ChallengeForm(Strict):
     remote_address = fields.IP(metadata=_PERSON)
 
 
+class ResetForm(Strict):
+    """Where a code or a link is to go, to whoever has forgotten their password."""
+
+    channel = fields.String(required=True, validate=validate.OneOf(["sms", "mail"]))
+    address = fields.String(required=True, validate=validate.Length(min=3, max=200))
+    language = fields.String(load_default="zh-CN", validate=validate.OneOf(["zh-CN", "en"]))
+    remote_address = fields.IP(metadata=_PERSON)
+
+
+class ResetStarted(Schema):
+    """On its way, if it can be. Seconds. A code brings the id that it is verified under."""
+
+    expires_in = fields.Integer(required=True)
+    challenge_id = fields.String()
+    resend_in = fields.Integer()
+
+
+class NewPasswordForm(Strict):
+    """The new password, and the link's token or the proof that a code gave."""
+
+    password = fields.String(required=True, load_only=True, validate=validate.Length(max=256))
+    token = fields.String(validate=validate.Length(min=16, max=200))
+    proof = fields.String(validate=validate.Length(min=16, max=2000))
+    further_proofs = fields.List(
+        fields.String(validate=validate.Length(min=16, max=2000)),
+        load_default=list,
+        validate=validate.Length(max=1),
+    )
+
+
+class PasswordForm(Strict):
+    """The new password, and the one before unless the sign-in is recent."""
+
+    password = fields.String(required=True, load_only=True, validate=validate.Length(max=256))
+    current_password = fields.String(load_only=True, validate=validate.Length(max=256))
+
+
 class Challenge(Schema):
     """A code is on its way. Seconds."""
 

@@ -24,7 +24,10 @@ WECHAT_AGENT = (
     "Gecko) Mobile/15E148 MicroMessenger/8.0.50(0x18003237) NetType/WIFI Language/zh_CN"
 )
 REDIRECT = "http://127.0.0.1:8765/callback"
-SCOPE = "openid profile member:read member:write member:erase consents:read consents:write"
+SCOPE = (
+    "openid profile member:read member:write member:erase consents:read consents:write "
+    "account:read account:write"
+)
 _CODE = re.compile(r"(?<!\d)(\d{6})(?!\d)")
 _LINK = re.compile(r"https?://[^\s\"<>]+/register\?s=[^\s\"<>]+")
 

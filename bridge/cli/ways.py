@@ -41,12 +41,17 @@ _NAMED_OTHERWISE: Mapping[Field, Ways] = {
     ("member", "credential"): Ways(
         (
             "POST /v1/registrations (password)",
+            "POST /v1/password-resets/confirm (password)",
+            "PUT /v1/me/password (password, current_password)",
+            "/reset/password (page, password)",
             "/register/details (page, password)",
             "/sign-in (page, password)",
         ),
         (),
     ),
-    ("member", "legacy_credential"): Ways(("/sign-in (page, password)",), ()),
+    ("member", "legacy_credential"): Ways(
+        ("/sign-in (page, password)", "PUT /v1/me/password (current_password)"), ()
+    ),
     ("identity", "value"): Ways(
         (
             *_PROVING,

@@ -45,7 +45,7 @@ def respond(problem: Problem) -> Response:
         response.headers["Retry-After"] = seconds
         if "limit" in problem.extensions:  # draft-ietf-httpapi-ratelimit-headers-11
             response.headers["RateLimit"] = f'"{problem.extensions["limit"]}";r=0;t={seconds}'
-    if problem.type in ("unauthenticated", "insufficient-scope"):
+    if problem.type in ("unauthenticated", "insufficient-scope", "step-up"):
         response.headers["WWW-Authenticate"] = _challenge(problem)
     return response
 
@@ -55,6 +55,9 @@ def _challenge(problem: Problem) -> str:
     if problem.type == "insufficient-scope":
         scope = problem.extensions.get("scope", "")
         return f'Bearer error="insufficient_scope", scope="{scope}"'
+    if problem.type == "step-up":  # RFC 9470 section 3
+        asked = [f'{name}="{value}"' for name, value in problem.extensions.items()]
+        return ", ".join(['Bearer error="insufficient_user_authentication"', *asked])
     sent = "Authorization" in flask.request.headers
     return 'Bearer error="invalid_token"' if sent else "Bearer"
 

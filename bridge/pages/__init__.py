@@ -1,5 +1,5 @@
-"""Hosted pages: sign in, join, and what to say when something is wrong. Server rendered, in
-Simplified Chinese and English; every page works without JavaScript.
+"""Hosted pages: sign in, join, a new password, and what to say when something is wrong. Server
+rendered, in Simplified Chinese and English; every page works without JavaScript.
 
 Not for: deciding anything about members (`bridge/services`), the OAuth protocol (`bridge/oauth`),
 or JSON.
@@ -7,7 +7,7 @@ or JSON.
 
 from flask import Blueprint
 
-from bridge.pages import joining, signing_in, trouble
+from bridge.pages import joining, resetting, signing_in, trouble
 from bridge.pages.frame import finish
 from bridge.parts import WebParts
 
@@ -25,6 +25,7 @@ def blueprint(_: WebParts) -> Blueprint:
     )
     signing_in.add_to(pages)
     joining.add_to(pages)
+    resetting.add_to(pages)
     trouble.add_to(pages)
     pages.after_request(finish)
     return pages

@@ -19,6 +19,7 @@ from bridge.pages.frame import href, show, visitor, waiting_parameters, words
 from bridge.pages.trouble import in_place
 from bridge.parts import current
 from bridge.services import codes
+from bridge.services.codes import Asker
 from bridge.services.identities import NotNormal, normalise
 from bridge.services.proofs import Purpose
 from bridge.store.challenges import RESEND_SECONDS
@@ -71,9 +72,14 @@ def number(use: Proving) -> ResponseReturnValue:
         wrong = t("error.mobile") if typed else t("error.blank", label=t("field.mobile"))
         return _number(use, 422, errors={"mobile": wrong}, values={"mobile": typed})
     try:
-        _send(use, mobile)
+        return send(use, mobile)
     except Problem as problem:
         return in_place(problem, "mobile.html", values={"mobile": typed}, **_first(use))
+
+
+def send(use: Proving, mobile: str) -> ResponseReturnValue:
+    """A code to this number (in normal form), and on to the page that takes it. Raises Problem."""
+    _send(use, mobile)
     return flask.redirect(href(use.second), 303)
 
 
@@ -123,7 +129,7 @@ def notice() -> str | None:
 
 def _send(use: Proving, mobile: str) -> None:
     language = words().language
-    asker = codes.Asker(client(), visitor().binding, address(), language, trace())
+    asker = Asker(client(), visitor().binding, address(), language, trace())
     challenge = codes.start(current(), "mobile", mobile, use.purpose, asker)
     kept = use.kept()
     same = kept.get("challenge") == challenge

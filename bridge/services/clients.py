@@ -15,6 +15,7 @@ Not for: tokens or codes. There is no registration by request: a client is added
         leeway: 10                        # seconds in which a refresh may be repeated
         audiences: ["https://cms.example.com"]   # besides this API
         cors_origins: ["https://www.example.com"]
+        reset_uri: "https://www.example.com/new-password"   # where links of its resets lead
         first_party: true
       - client_id: cms
         name: {en: CMS}
@@ -44,12 +45,15 @@ SCOPES: Mapping[str, str] = {
     "member:erase": "DELETE /v1/me",
     "consents:read": "GET /v1/me/consents",
     "consents:write": "PUT /v1/me/consents",
+    "account:read": "GET /v1/me/identities and /v1/me/sessions",
+    "account:write": "Password, e-mail, mobile, identities and sessions of the member",
     "registrations:write": "POST /v1/otp and /v1/registrations",
+    "resets:write": "POST /v1/password-resets",
     "qr:write": "POST /v1/qr-codes",
 }
 """Every scope, and what it opens."""
 
-CLIENT_ONLY = frozenset(["registrations:write", "qr:write"])
+CLIENT_ONLY = frozenset(["registrations:write", "resets:write", "qr:write"])
 """Scopes of a client's own, for which no member is asked."""
 
 
@@ -79,6 +83,7 @@ class Client:
     audiences: tuple[str, ...] = ()
     audience: str | None = None
     cors_origins: tuple[str, ...] = ()
+    reset_uri: str = ""
 
     def secret_holds(self, secret: str) -> bool:
         """True for the client's secret; constant time. A public client has none."""
@@ -134,6 +139,7 @@ def _client(entry: dict[str, Any]) -> Client:
         sector=entry["sector"] or entry["client_id"],
         leeway=entry["leeway"],
         audience=(entry["resource_server"] or {}).get("audience"),
+        reset_uri=entry["reset_uri"],
         **rest,
     )
 
@@ -222,6 +228,7 @@ class _Entry(_Strict):
     )
     resource_server = fields.Nested(_ResourceServer, load_default=None, allow_none=True)
     cors_origins = _each(_is_origin, "Not an origin.")
+    reset_uri = fields.String(load_default="")
     first_party = fields.Boolean(load_default=False)
 
     @validates_schema(skip_on_field_errors=True)
@@ -241,6 +248,9 @@ def _rules(entry: Mapping[str, Any]) -> Iterator[tuple[bool, str, str]]:
     yield by_code or "refresh_token" not in grants, "grant_types", "Nothing to refresh."
     yield not by_code or entry["first_party"], "first_party", "There is no consent page for others."
     yield not public or not entry["resource_server"], "resource_server", "Needs a secret."
+    page = entry["reset_uri"]
+    plain = is_redirect(page) and "?" not in page
+    yield not page or plain, "reset_uri", "Not an exact https, loopback or app URI without a query."
     own = "client_credentials" in grants
     yield own or not scopes & CLIENT_ONLY, "scopes", "One of them needs client_credentials."
 

@@ -6,47 +6,24 @@ end as its `start_by`: a late one is dropped, not sent. Codes and addresses are 
 """
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from adapters.base import Trace
 from bridge.errors import FieldError, Problem
-from bridge.seal import Pseudonyms
-from bridge.services import proofs
+from bridge.services import messages, proofs
 from bridge.services.identities import NotNormal, normalise
+from bridge.services.messages import CHANNELS, Message
 from bridge.services.proofs import Purpose
 from bridge.store.challenges import LIFE_SECONDS, About
 from bridge.store.limits import Limits, network
-from bridge.writes.mailbox import Mailboxes
-from bridge.writes.write import notice
-
-CHANNELS: Mapping[str, str] = {"mobile": "sms", "email": "mail"}
-"""Kind of identity -> the channel that a code reaches it by."""
-
-_TEXTS: Mapping[str, Mapping[str, str]] = {
-    "zh-CN": {
-        "text": "【{brand}】您的验证码是 {code}，{minutes} 分钟内有效。请勿告诉他人。",
-        "subject": "{brand}：您的验证码",
-    },
-    "en": {
-        "text": "{brand}: your code is {code}. It is good for {minutes} minutes. Tell nobody.",
-        "subject": "{brand}: your code",
-    },
-}
 
 
-class Needs(proofs.Needs, Protocol):
+class Needs(proofs.Needs, messages.Needs, Protocol):
     """The parts that codes are made of."""
 
     @property
     def limits(self) -> Limits: ...
-    @property
-    def mailboxes(self) -> Mailboxes: ...
-    @property
-    def names(self) -> Pseudonyms: ...
-    @property
-    def settings(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -68,12 +45,7 @@ def start(parts: Needs, kind: str, value: str, purpose: Purpose, asker: Asker) -
     Raises Problem: `validation` (not an address), `too-many`, and what `Mailboxes.accept` raises;
     StoreDown.
     """
-    if kind not in CHANNELS:
-        raise Problem("validation", [FieldError("/kind", "not-an-option")])
-    try:
-        normal = normalise(kind, value, parts.settings.region)
-    except NotNormal:
-        raise Problem("validation", [FieldError("/value", "not-an-address")]) from None
+    normal = reachable(parts, kind, value)
     parts.limits.hit("codes_per_network", network(asker.address))
     parts.limits.hit("codes_per_client", asker.client)
     about = About(kind, normal, purpose, asker.binding)
@@ -88,6 +60,16 @@ def start(parts: Needs, kind: str, value: str, purpose: Purpose, asker: Asker) -
             parts.challenges.cancel(started.id, about)
             raise
     return started.id
+
+
+def reachable(parts: Needs, kind: str, value: str) -> str:
+    """The normal form of an address that a message can reach. Raises Problem("validation")."""
+    if kind not in CHANNELS:
+        raise Problem("validation", [FieldError("/kind", "not-an-option")])
+    try:
+        return normalise(kind, value, parts.settings.region)
+    except NotNormal:
+        raise Problem("validation", [FieldError("/value", "not-an-address")]) from None
 
 
 def verify(parts: Needs, challenge: str, code: str, binding: str) -> str:
@@ -111,27 +93,6 @@ def _purpose(about: About) -> Purpose:
 def _send(parts: Needs, about: About, code: str, asker: Asker) -> None:
     parts.limits.hit("codes_per_address", about.kind, about.value)
     parts.limits.hit("messages_per_day")
-    now, op = parts.clock(), secrets.token_urlsafe(16)
-    words = _TEXTS.get(asker.language, _TEXTS["en"])
-    brand = parts.settings.brand.name
-    values = {
-        "brand": brand.get(asker.language) or next(iter(brand.values())),
-        "code": code,
-        "minutes": LIFE_SECONDS // 60,
-    }
-    write = notice(
-        op,
-        CHANNELS[about.kind],
-        about.value,
-        words["text"].format(**values),
-        now=now,
-        start_by=now + LIFE_SECONDS,
-        subject=words["subject"].format(**values),
-        trace=asker.trace.traceparent,
-    )
-    parts.mailboxes.accept(
-        write,
-        mailbox=parts.mailboxes.notice_mailbox(about.value),
-        owner=parts.names.of("notice.owner", op),
-        fingerprint=op,
-    )
+    values = {"code": code, "minutes": LIFE_SECONDS // 60}
+    message = Message("code", about.kind, about.value, asker.language, LIFE_SECONDS, values=values)
+    messages.send(parts, message, asker.trace)

@@ -15,7 +15,9 @@ from typing import Literal, Protocol
 from bridge.errors import FieldError, Problem
 from bridge.seal import Keyring, SealBroken
 from bridge.services.identities import IdentityKeys
-from bridge.store.challenges import Challenges
+from bridge.store import links
+from bridge.store.challenges import LONGEST_SECONDS, TICKET_SECONDS, Challenges
+from bridge.store.links import Links
 
 LIFE_SECONDS = 600
 Purpose = Literal["registration", "sign-in", "claim", "reset", "change", "step-up"]
@@ -37,13 +39,14 @@ class Needs(Protocol):
 @dataclass(frozen=True)
 class Proof:
     """A proven address. `value` in normal form; `identity_id` is its keyed hash. `at`: when it was
-    proven, epoch seconds."""
+    proven, epoch seconds. `kept`: seconds for which its use has to be remembered."""
 
     kind: str
     value: str = field(repr=False)
     identity_id: str
     ticket_id: str
     at: int
+    kept: int = TICKET_SECONDS
 
 
 def issue(parts: Needs, kind: str, value: str, purpose: Purpose, binding: str) -> str:
@@ -72,8 +75,40 @@ def open_ticket(
     return Proof(plain["kind"], plain["value"], identity_id, plain["id"], plain["at"])
 
 
+class LinkNeeds(Needs, Protocol):
+    """The parts that a proof by a link is made of."""
+
+    @property
+    def links(self) -> Links: ...
+
+
+def open_link(
+    parts: LinkNeeds, token: str, purpose: Purpose, binding: str, pointer: str = "/token"
+) -> Proof:
+    """What the holder of a link's token has proven. Raises Problem("proof-invalid") at `pointer`
+    for one that is unknown, too old, for something else or somebody else's."""
+    about = parts.links.look(token)
+    if about is None or about.purpose != purpose or about.binding != binding:
+        raise _refused(pointer)
+    identity_id = parts.identity_keys.id(about.kind, about.value)
+    now, name = int(parts.clock()), links.use_name(token)
+    return Proof(about.kind, about.value, identity_id, name, now, LONGEST_SECONDS)
+
+
+def use(parts: Needs, proof: Proof, op: str, pointer: str = "/proof") -> None:
+    """The proof's one use, by `op`, after everything else was validated. Raises Problem
+    ("proof-invalid") where another operation was faster."""
+    if not parts.challenges.bind(proof.ticket_id, op, proof.kept):
+        raise Problem("proof-invalid", [FieldError(pointer, "used")])
+
+
 def _refused(pointer: str) -> Problem:
     return Problem("proof-invalid", [FieldError(pointer, "proof-invalid")])
+
+
+def grant_binding(grant_id: str) -> str:
+    """How a ticket names the member's session that it is for."""
+    return "grant:" + grant_id
 
 
 def client_binding(client_id: str) -> str:

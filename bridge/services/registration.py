@@ -98,8 +98,7 @@ def register(tools: Tools, proven: Sequence[Proof], form: Form, visit: Visit) ->
     member_id = record_id(tools.record_key, op, "member")
     rows = [_identity_row(tools, proof, member_id, visit.trace) for proof in proven]
     for proof in proven:
-        if not tools.challenges.bind(proof.ticket_id, op):
-            raise Problem("proof-invalid", [FieldError("/proof", "used")])
+        proofs.use(tools, proof, op)
     plan = _Plan(tools, op, member_id, tuple(zip(proven, rows, strict=True)), form, visit)
     accepted = tools.mailboxes.accept(
         plan.write(),

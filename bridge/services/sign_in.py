@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from adapters.base import Trace
+from adapters.base import Found, Trace
 from bridge.seal import Pseudonyms
 from bridge.services import identities, rehash
 from bridge.services.identities import IdentityKeys, NotNormal, Reader, SignIn
@@ -106,30 +106,36 @@ def _try(parts: Needs, kind: str, value: str, attempt: Attempt) -> SignedIn | No
     if found is None:
         parts.passwords.check_nobody(attempt.password)
         return None
-    if not _fits(parts, found, attempt.password):
+    if not fits(parts.passwords, found.member, attempt.password):
         return None
     rehash.renew(parts, found, attempt.password, attempt.trace)
     return _signed_in(parts, found, ("pwd",))
 
 
-def _fits(parts: Needs, found: SignIn, password: str) -> bool:
-    """By the member's own hash; by another system's only where there is none of ours."""
-    record = found.member.record
-    stored = record.get("credential")
-    if parts.passwords.check(found.member_id, stored, password):
+def fits(passwords: Passwords, member: Found, password: str) -> bool:
+    """By the member's own hash; by another system's only where there is none of ours. Raises
+    Problem("busy")."""
+    stored = member.record.get("credential")
+    if passwords.check(member.id, stored, password):
         return True
-    foreign = None if stored else record.get("legacy_credential")
-    return foreign is not None and parts.passwords.check_foreign(foreign, password)
+    foreign = None if stored else member.record.get("legacy_credential")
+    return foreign is not None and passwords.check_foreign(foreign, password)
 
 
-def _signed_in(parts: Needs, found: SignIn, amr: tuple[str, ...]) -> SignedIn:
+def _signed_in(parts: Needs, found: SignIn, amr: tuple[str, ...]) -> SignedIn | None:
+    """None where the member was signed out everywhere between our read of the CRM and now: what
+    signed in was the password before."""
     record = found.member.record
+    stamp = stamp_digest(parts.names, record.get("stamp"))
+    epoch, newest = parts.grants.standing(found.member_id)
+    if newest not in (None, stamp):
+        return None
     return SignedIn(
         member_id=found.member_id,
         subject=record.get("subject") or found.member_id,
         auth_time=int(parts.clock()),
         amr=amr,
         acr=ACR,
-        stamp=stamp_digest(parts.names, record.get("stamp")),
-        epoch=parts.grants.epoch(found.member_id),
+        stamp=stamp,
+        epoch=epoch,
     )

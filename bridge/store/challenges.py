@@ -18,6 +18,7 @@ RESEND_SECONDS = 60
 REPEAT_SECONDS = 60  # how long a right code gives the same ticket again
 MAX_TRIES = 5
 TICKET_SECONDS = 660  # a ticket's ten minutes, and a little for clocks
+LONGEST_SECONDS = 1860  # the same for a link's half hour
 
 _START = """
 local known = redis.call('HMGET', KEYS[1], 'id', 'by')
@@ -123,10 +124,10 @@ class Challenges:
         kept = self._keep([f"otp:{challenge}"], [ticket, REPEAT_SECONDS])
         return None if kept is None else str(kept)
 
-    def bind(self, ticket_id: str, op: str) -> bool:
-        """Bind a ticket to the operation that uses it. True at the first use and for the same
-        operation again; False for another."""
-        return bool(self._bind([f"ticket:{ticket_id}"], [op, TICKET_SECONDS]))
+    def bind(self, ticket_id: str, op: str, seconds: int = TICKET_SECONDS) -> bool:
+        """Bind a ticket to the operation that uses it, for at least as long as it is good. True at
+        the first use and for the same operation again; False for another."""
+        return bool(self._bind([f"ticket:{ticket_id}"], [op, seconds]))
 
     def _mac(self, challenge: str, binding: str, code: str) -> str:
         return self._names.of("otp.code", challenge, binding, code)

@@ -108,6 +108,7 @@ return redis.call('DEL', KEYS[1])
 still waits is not there yet; what is left says that it shall not be."""
 
 END_MEMBER = """
+if ARGV[2] ~= '' then redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[3]) end
 redis.call('INCR', KEYS[1])
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 local gids = redis.call('ZRANGE', KEYS[2], 0, -1)
@@ -115,7 +116,8 @@ for _, gid in ipairs(gids) do redis.call('DEL', 'gr:' .. gid) end
 redis.call('DEL', KEYS[2])
 return #gids
 """
-"""KEYS member's epoch, member's grants. ARGV index life."""
+"""KEYS member's epoch, member's grants, member's newest stamp. ARGV index life, digest of a stamp
+that was just given (empty: it didn't change), its seconds."""
 
 CHECKED = """
 if redis.call('EXISTS', KEYS[1]) == 1 then

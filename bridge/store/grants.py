@@ -15,15 +15,27 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bridge import log
 from bridge.seal import Keyring, Mac, Pseudonyms, SealBroken
 from bridge.store import grant_scripts as scripts
+from bridge.store.authorizations import (
+    Authorization,
+    Caller,
+    Code,
+    Grant,
+    Issued,
+    from_json,
+    to_json,
+)
 from bridge.store.caller_cache import CallerCache
 from bridge.store.connection import Redis
 
+__all__ = ["Authorization", "Caller", "Code", "Grant", "Grants", "Issued", "Lives", "digest"]
+
+STAMP_SECONDS = 120  # longer than any sign-in takes from its read of the CRM to its end
 USED_SECONDS = 3600  # a tombstone outlives every access token that its grant can give
 
 
@@ -36,81 +48,6 @@ class Lives:
     idle: int = 30 * 86_400
     absolute: int = 90 * 86_400
     index: int = 90 * 86_400
-
-
-@dataclass(frozen=True)
-class Authorization:
-    """Who may do what, for whom: what a code, a grant and its tokens carry, sealed.
-
-    `member_id` is the CRM's id, `subject` the pairwise one for this client's sector; both None
-    where the client acts for itself. `stamp` is the digest of the member's security stamp, `epoch`
-    the member's count of sign-outs everywhere, both as they were at sign-in.
-    """
-
-    client_id: str
-    scope: frozenset[str]
-    audience: tuple[str, ...]
-    member_id: str | None = field(default=None, repr=False)
-    subject: str | None = field(default=None, repr=False)
-    auth_time: int = 0
-    amr: tuple[str, ...] = ()
-    acr: str = ""
-    stamp: str = field(default="", repr=False)
-    epoch: int = 0
-
-
-@dataclass(frozen=True)
-class Code:
-    """An authorization that waits for its client. `challenge`: S256 (RFC 7636). `grant_id`: of the
-    grant that it will give, known beforehand so that the browser's session can end it."""
-
-    authorization: Authorization
-    redirect_uri: str
-    challenge: str
-    nonce: str = ""
-    grant_id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
-
-
-@dataclass(frozen=True)
-class Grant:
-    """A live grant as a presented refresh token names it. `checked_at`: when the CRM was last
-    asked about the member, epoch seconds."""
-
-    id: str
-    generation: int
-    authorization: Authorization
-    ends_at: int
-    checked_at: int
-
-
-@dataclass(frozen=True)
-class Issued:
-    """New tokens. `expires_in` is in seconds."""
-
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(repr=False)
-    expires_in: int
-    scope: frozenset[str]
-    grant_id: str
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who calls, by a good access token. `grant_id` is "" and the member's fields None for a
-    client of its own. Times are epoch seconds."""
-
-    client_id: str
-    grant_id: str
-    member_id: str | None = field(repr=False)
-    scope: frozenset[str]
-    audience: tuple[str, ...]
-    auth_time: int
-    amr: tuple[str, ...]
-    acr: str
-    stamp: str = field(repr=False)
-    subject: str | None = field(repr=False)
-    issued_at: int
-    expires_at: int
 
 
 def digest(secret: str) -> str:
@@ -151,12 +88,19 @@ class Grants:
         """The member's count of sign-outs everywhere: taken at sign-in, compared ever after."""
         return int(self._redis.do("GET", f"ep:{self._uid(member_id)}") or 0)
 
+    def standing(self, member_id: str) -> tuple[int, str | None]:
+        """(the member's epoch, the digest of the stamp that they were given within the last two
+        minutes, or None). A sign-in that read another stamp from the CRM came too late."""
+        uid = self._uid(member_id)
+        epoch, stamp = self._redis.do("MGET", f"ep:{uid}", f"st:{uid}")
+        return int(epoch or 0), stamp
+
     def new_code(self, code: Code) -> str:
         """Keep `code` for a minute; gives the secret that stands for it."""
         secret = secrets.token_urlsafe(32)
         key = f"code:{digest(secret)}"
         plain = {
-            "authorization": _to_json(code.authorization),
+            "authorization": to_json(code.authorization),
             "redirect_uri": code.redirect_uri,
             "challenge": code.challenge,
             "nonce": code.nonce,
@@ -178,7 +122,7 @@ class Grants:
             plain = self._open("code", f"code:{name}", answer[1])
         except SealBroken:
             return None
-        authorization = _from_json(plain.pop("authorization"))
+        authorization = from_json(plain.pop("authorization"))
         if authorization.client_id != client_id:
             return None
         return Code(authorization, **plain)
@@ -194,7 +138,7 @@ class Grants:
         now = int(self._clock())
         life = self._lives.absolute if refreshable else self._lives.access_token
         access, record, seconds = self._new_access(authorization, gid, now + life)
-        sealed = self._seal("grant", f"gr:{gid}", _to_json(authorization))
+        sealed = self._seal("grant", f"gr:{gid}", to_json(authorization))
         answer = self._redeem(
             [
                 f"code:{name}",
@@ -238,7 +182,7 @@ class Grants:
         if rec is None:
             return None
         try:
-            authorization = _from_json(self._open("grant", f"gr:{gid}", rec))
+            authorization = from_json(self._open("grant", f"gr:{gid}", rec))
         except SealBroken:
             return None
         return Grant(gid, generation, authorization, int(ends), int(checked))
@@ -319,11 +263,13 @@ class Grants:
         """Sign out here: the grant and all its tokens are dead, and its code if it still waits."""
         self._end(grant_id, "")
 
-    def revoke_member(self, member_id: str) -> int:
-        """Sign out everywhere: every grant of the member, and every sign-in under way. Gives how
-        many grants there were."""
+    def revoke_member(self, member_id: str, stamp: str = "") -> int:
+        """Sign out everywhere: every grant of the member, and every sign-in under way. `stamp`:
+        digest of the one that the CRM is being given, where it changes. Gives how many grants
+        there were."""
         uid = self._uid(member_id)
-        return int(self._end_member([f"ep:{uid}", f"sub:{uid}"], [self._lives.index]))
+        keys = [f"ep:{uid}", f"sub:{uid}", f"st:{uid}"]
+        return int(self._end_member(keys, [self._lives.index, stamp, STAMP_SECONDS]))
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -359,7 +305,7 @@ class Grants:
         seconds = max(1, min(self._lives.access_token, ends_at - now))
         token = secrets.token_urlsafe(32)
         clear = f"{gid}|{self._uid_of(authorization)}|{authorization.epoch}|"
-        plain = {**_to_json(authorization), "iat": now, "exp": now + seconds}
+        plain = {**to_json(authorization), "iat": now, "exp": now + seconds}
         sealed = self._seal("access", f"at:{digest(token)}|{clear}", plain)
         return token, clear + sealed, seconds
 
@@ -370,7 +316,7 @@ class Grants:
         except SealBroken:
             return None, ""
         issued_at, expires_at = plain.pop("iat"), plain.pop("exp")
-        known = vars(_from_json(plain))
+        known = vars(from_json(plain))
         known.pop("epoch")
         return Caller(**known, grant_id=gid, issued_at=issued_at, expires_at=expires_at), uid
 
@@ -380,13 +326,3 @@ class Grants:
     def _open(self, purpose: str, place: str, sealed: str) -> dict[str, Any]:
         opened: dict[str, Any] = json.loads(self._keyring.open(purpose, place, sealed))
         return opened
-
-
-def _to_json(authorization: Authorization) -> dict[str, Any]:
-    return {**vars(authorization), "scope": sorted(authorization.scope)}
-
-
-def _from_json(plain: dict[str, Any]) -> Authorization:
-    lists = {"scope": frozenset(plain["scope"])}
-    tuples = {name: tuple(plain[name]) for name in ("audience", "amr")}
-    return Authorization(**{**plain, **lists, **tuples})

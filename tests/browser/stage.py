@@ -30,6 +30,7 @@ from bridge.store import Redis
 from bridge.store.challenges import Challenges
 from bridge.store.grants import Grants
 from bridge.store.limits import WINDOWS, Limits
+from bridge.store.links import Links
 from bridge.store.sessions import Sessions
 from bridge.writes import scripts
 from bridge.writes.drain import DrainParts, drain
@@ -144,6 +145,7 @@ class Stage:
             mailboxes=mailboxes,
             grants=Grants(redis, keyring, names, Mac(web["refresh"])),
             challenges=Challenges(redis, keyring, names),
+            links=Links(redis, keyring),
             sessions=Sessions(redis, keyring, secure=False),
             limits=self.limits(),
             clients=self.clients,
@@ -198,6 +200,15 @@ class Stage:
         scene = Scene(store, issued=scenes.today())
         trace = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
         return f"{self.url}/register?s={scenes.link_token(scene, trace)}"
+
+    def mailed(self, email: str) -> str:
+        """The path of the link in the newest mail to `email`."""
+        for _ in range(250):
+            texts = [text for to, text in self.post.sent if to == email and self.url in text]
+            if texts:
+                return texts[-1].split(self.url)[1].split()[0]
+            time.sleep(0.02)
+        raise AssertionError("no mail came")
 
     def code(self, mobile: str) -> str:
         """The digits of the newest code to `mobile`, as soon as there is one."""

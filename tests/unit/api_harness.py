@@ -16,8 +16,10 @@ from bridge import api, edge
 from bridge.errors import Problem
 from bridge.seal import Keyring, Mac, Pseudonyms, Sealer, Siv
 from bridge.services import proofs
+from bridge.services.clients import Clients
 from bridge.services.identities import IdentityKeys
 from bridge.services.passwords import Passwords
+from bridge.services.proofs import Purpose
 from bridge.services.scenes import Scenes
 from bridge.services.subjects import stamp_digest
 from bridge.store.challenges import About, Started
@@ -38,7 +40,10 @@ EVERY = frozenset(
         "member:erase",
         "consents:read",
         "consents:write",
+        "account:read",
+        "account:write",
         "registrations:write",
+        "resets:write",
     ]
 )
 CONSENTS = [
@@ -54,6 +59,7 @@ class Grants:
         self.callers: dict[str, Caller] = {}
         self.ended: list[str] = []
         self.checked: list[str] = []
+        self.stamps: dict[str, str] = {}
 
     def check(self, token: str) -> Caller | None:
         return self.callers.get(token)
@@ -62,7 +68,8 @@ class Grants:
         self.ended.append(grant_id)
         self.callers = {t: c for t, c in self.callers.items() if c.grant_id != grant_id}
 
-    def revoke_member(self, member_id: str) -> int:
+    def revoke_member(self, member_id: str, stamp: str = "") -> int:
+        self.stamps[member_id] = stamp
         gone = [c.grant_id for c in self.callers.values() if c.member_id == member_id]
         for grant_id in gone:
             self.revoke_grant(grant_id)
@@ -173,8 +180,26 @@ class Challenges:
     def cancel(self, challenge: str, about: About) -> None:
         self.open.pop(challenge)
 
-    def bind(self, ticket_id: str, op: str) -> bool:
+    def bind(self, ticket_id: str, op: str, seconds: int = 660) -> bool:
         return self.bound.setdefault(ticket_id, op) == op
+
+
+class Links:
+    """Tokens in clear."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, About] = {}
+
+    def new(self, about: About) -> str:
+        token = secrets.token_urlsafe(32)
+        self.open[token] = about
+        return token
+
+    def look(self, token: str) -> About | None:
+        return self.open.get(token)
+
+    def cancel(self, token: str) -> None:
+        self.open.pop(token)
 
 
 @dataclass
@@ -197,6 +222,7 @@ class Api:
         self.now = 1_800_000_000.0
         self.crm = Memory(MAPPING, Remote({}, {}, None, FreeBudget(), "read"))  # type: ignore[arg-type]
         self.grants, self.limits, self.challenges = Grants(), Limits(), Challenges()
+        self.links = Links()
         self.mailboxes = Mailboxes(self.crm)
         self.names = Pseudonyms(b"n" * 32)
         settings = SimpleNamespace(
@@ -204,6 +230,7 @@ class Api:
             region="CN",
             consents=CONSENTS,
             limits=SimpleNamespace(**dict.fromkeys(WINDOWS, 5)),
+            oauth=SimpleNamespace(step_up_seconds=600),
             brand=SimpleNamespace(name={"en": "Brand"}, stores={}),
             http=SimpleNamespace(**{"serve_docs": True, "max_body": 65536} | http),
         )
@@ -224,6 +251,8 @@ class Api:
             grants=self.grants,
             limits=self.limits,
             challenges=self.challenges,
+            links=self.links,
+            clients=Clients({}),
             tokens=SimpleNamespace(do=lambda *_: "PONG"),
             queue=SimpleNamespace(do=lambda *_: "PONG"),
             budget=SimpleNamespace(is_open=lambda: False),
@@ -251,7 +280,7 @@ class Api:
             "member_id": member_id,
             "scope": scope,
             "audience": (ISSUER,),
-            "auth_time": 0,
+            "auth_time": int(self.now),
             "amr": (),
             "acr": "",
             "stamp": stamp,
@@ -269,7 +298,21 @@ class Api:
             headers["Authorization"] = f"Bearer {token}"
         return self.client.open(path, method=method, headers=headers, **kwargs)
 
-    def proof(self, value: str, kind: str = "mobile", client: str = "site") -> str:
+    def identity(self, member_id: str, kind: str, value: str, **record: Any) -> str:
+        """A sign-in identity of the member's, bound by us; gives the id."""
+        keys = self.parts.identity_keys
+        id = keys.id(kind, value)
+        bound = {"member": member_id, "member_text": member_id, "mac": keys.mac(id, member_id)}
+        self.crm.create("identity", id, {"kind": kind, "value": value} | bound | record)
+        return str(id)
+
+    def proof(
+        self,
+        value: str,
+        kind: str = "mobile",
+        client: str = "site",
+        purpose: Purpose = "registration",
+    ) -> str:
         """A ticket of an address that was proven."""
         binding = proofs.client_binding(client)
-        return proofs.issue(self.parts, kind, value, "registration", binding)  # type: ignore[arg-type]
+        return proofs.issue(self.parts, kind, value, purpose, binding)  # type: ignore[arg-type]

@@ -16,6 +16,9 @@ BODIES = {
     "ChallengeForm": {"channel": "sms", "address": "13800138000", "purpose": "registration"},
     "CodeForm": {"code": "123456"},
     "RegistrationForm": {"proof": "x" * 20},
+    "ResetForm": {"channel": "mail", "address": "li@example.com"},
+    "NewPasswordForm": {"password": "lantern-tide-94", "proof": "x" * 20},
+    "PasswordForm": {"password": "lantern-tide-94"},
     "MemberChange": {"given_name": "Li"},
     "ConsentsForm": {"consents": [{"purpose": "marketing", "granted": True, "text_version": "1"}]},
 }
