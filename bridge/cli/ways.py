@@ -29,8 +29,10 @@ class Ways:
 
 _PROVING = (
     "POST /v1/otp",
+    "POST /v1/password-resets",
     "POST /v1/registrations (in a proof)",
     "/register (page)",
+    "/reset (page)",
     "/sign-in/code (page)",
 )
 _NAMED_OTHERWISE: Mapping[Field, Ways] = {

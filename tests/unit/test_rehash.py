@@ -58,12 +58,12 @@ def renewed(parts, who, password=PASSWORD):
 def test_the_other_systems_hash_fits_only_where_there_is_none_of_ours(parts):
     """It isn't bound to its member, so it never stands beside one that is."""
     foreign = found(legacy_credential=KNOWN["v3 sha256"])
-    assert sign_in._fits(parts, foreign, PASSWORD)
-    assert not sign_in._fits(parts, foreign, "another password")
+    assert sign_in.fits(parts.passwords, foreign.member, PASSWORD)
+    assert not sign_in.fits(parts.passwords, foreign.member, "another password")
     ours = parts.passwords.hash_for(MEMBER, "chosen since then")
     both = found(legacy_credential=KNOWN["v3 sha256"], credential=ours)
-    assert not sign_in._fits(parts, both, PASSWORD)
-    assert sign_in._fits(parts, both, "chosen since then")
+    assert not sign_in.fits(parts.passwords, both.member, PASSWORD)
+    assert sign_in.fits(parts.passwords, both.member, "chosen since then")
 
 
 def test_the_first_sign_in_replaces_the_other_systems_hash(parts):
