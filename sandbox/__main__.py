@@ -32,7 +32,8 @@ def main() -> int:
         state_dir = options.state_dir or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         state_dir.mkdir(parents=True, exist_ok=True)
         ports = {name: getattr(options, f"{name}_port") for name in names}
-        ready = stack.enter_context(running(ports, state_dir))
+        more = {"dynamics": {"tenant": options.dynamics_tenant}}
+        ready = stack.enter_context(running(ports, state_dir, more))
         print(json.dumps(ready), flush=True)
         if options.with_parent:
             threading.Thread(target=_await_parent, args=(ended,), daemon=True).start()
@@ -45,6 +46,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, *NAMED_ONLY, []], metavar="part")
     for name in (*PARTS, *NAMED_ONLY):
         parser.add_argument(f"--{name}-port", type=int, default=0, metavar="N")
+    parser.add_argument(
+        "--dynamics-tenant",
+        choices=("bridge", "stock"),
+        default="bridge",
+        help="stock: without the tables and columns that the bridge needs",
+    )
     parser.add_argument("--state-dir", type=Path, help="where the CA and its keys are written")
     parser.add_argument("--with-parent", action="store_true", help="end when stdin is closed")
     return parser.parse_args()

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from sandbox.dynamics import errors
+from sandbox.dynamics.changes import References, dereferenced
 from sandbox.dynamics.message import Reply, Request
-from sandbox.dynamics.service import References, Service, dereferenced, error_reply
+from sandbox.dynamics.service import Service, error_reply
 
 MOST_REQUESTS = 1000
 Note = Callable[[Request, Reply], None]
@@ -178,7 +179,11 @@ def _change_set(outer: Request, content: bytes, boundary: bytes) -> ChangeSet:
         raise errors.bad_query("Each request of a change set needs a Content-ID of its own.")
     if any(operation.request.method == "GET" for operation in operations):
         raise errors.bad_payload("A change set can't contain GET requests.")
-    return ChangeSet(operations)
+    inside = [
+        dataclasses.replace(o, request=dataclasses.replace(o.request, in_change_set=True))
+        for o in operations
+    ]
+    return ChangeSet(tuple(inside))
 
 
 def _operation(outer: Request, headers: dict[str, str], content: bytes) -> Operation:

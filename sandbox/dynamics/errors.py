@@ -125,6 +125,68 @@ def not_an_option(column: Column, table: Table) -> DataverseError:
     return DataverseError(400, "0x8004431a", message)
 
 
+def bad_metadata(message: str) -> DataverseError:
+    """A definition that can't be. Microsoft's tables have a code for most of these cases, which
+    aren't known one by one; this is the one that is seen for definitions in general."""
+    return DataverseError(400, "0x80048403", message)
+
+
+def no_metadata(name: str) -> DataverseError:
+    """No such table, column, key or relationship."""
+    return DataverseError(404, "0x80060888", f"Could not find the metadata asked for: '{name}'.")
+
+
+def no_attribute(name: str, table: Table) -> DataverseError:
+    """A column named in a definition or an action that the table doesn't have."""
+    message = f"Could not find an attribute with name {name} on entity {table.name}."
+    return DataverseError(400, "0x80048403", message)
+
+
+def table_exists(name: str) -> DataverseError:
+    """SchemaNameisNotUnique."""
+    message = (
+        f"The schema name {name} for type Entity is not unique. "
+        f"An {name} with same name already exists."
+    )
+    return DataverseError(400, "0x80044363", message)
+
+
+def column_exists(name: str, table: Table) -> DataverseError:
+    """DuplicateAttributeSchemaName."""
+    message = f"Attribute {name} already exists for entity {table.name}."
+    return DataverseError(400, "0x80047013", message)
+
+
+def relationship_exists() -> DataverseError:
+    """EntityRelationshipSchemaNameNotUnique."""
+    message = "A relationship with the specified name already exists. Please specify a unique name."
+    return DataverseError(400, "0x8004432B", message)
+
+
+def key_exists(name: str, table: Table) -> DataverseError:
+    """EntityKeyNameExists."""
+    message = f"An entity key with the name {name} already exists on entity {table.name}."
+    return DataverseError(400, "0x80060893", message)
+
+
+def same_key_exists() -> DataverseError:
+    """EntityKeyWithSelectedAttributesExists."""
+    message = "An entity key with the selected attributes already exists on entity."
+    return DataverseError(400, "0x80060894", message)
+
+
+def not_supported(table: Table) -> DataverseError:
+    """SdkEntityDoesNotSupportMessage: the system itself keeps these rows."""
+    message = f"The method being invoked does not support provided entity type ({table.name})."
+    return DataverseError(400, "0x80040800", message)
+
+
+def missing_right(user: str, privilege: str) -> DataverseError:
+    """A privilege that isn't about the rows of a table."""
+    message = f"Principal user (Id={user}, type=8) is missing {privilege} privilege."
+    return DataverseError(403, "0x80040220", message)
+
+
 def missing_privilege(user: str, verb: str, table: Table) -> DataverseError:
     """The application user's roles don't allow it."""
     message = (
@@ -137,3 +199,18 @@ def missing_privilege(user: str, verb: str, table: Table) -> DataverseError:
 def no_application_user() -> DataverseError:
     """A valid token of an app registration that the environment doesn't know."""
     return DataverseError(403, "0x80072560", "The user is not a member of the organization.")
+
+
+def still_referenced(table: Table, by: Table) -> DataverseError:
+    """CannotDeleteDueToAssociation: rows lead here by a relationship that restricts deletes."""
+    message = (
+        f"The object you tried to delete is associated with another object and cannot be "
+        f"deleted ({table.name}, by {by.name})."
+    )
+    return DataverseError(405, "0x80040227", message)
+
+
+def component_in_use(what: str) -> DataverseError:
+    """CannotDeleteInUseComponent."""
+    message = f"The {what} component cannot be deleted because other components use it."
+    return DataverseError(400, "0x8004f01f", message)

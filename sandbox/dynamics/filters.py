@@ -24,6 +24,7 @@ from sandbox.dynamics.schema import Column, Table
 from sandbox.dynamics.store import Row, Store, normal
 
 Test = Callable[[Row], bool]
+Sees = Callable[[Column], bool]
 Getter = Callable[[Row | None], Any]
 ORDERED = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
 KINDS = {
@@ -31,7 +32,10 @@ KINDS = {
     "memo": "text",
     "key": "guid",
     "lookup": "guid",
+    "guid": "guid",
+    "integer": "number",
     "decimal": "number",
+    "double": "number",
     "money": "number",
     "choice": "number",
     "state": "number",
@@ -74,11 +78,11 @@ def substitute(text: str, aliases: dict[str, str]) -> str:
 
 
 def compile_filter(
-    text: str, table: Table, store: Store, aliases: dict[str, str], secured: bool
+    text: str, table: Table, store: Store, aliases: dict[str, str], sees: Sees
 ) -> Test:
-    """The test that `text` is for rows of `table`; `secured`: may the caller see such columns."""
+    """The test that `text` is for rows of `table`; `sees`: may the caller see a column."""
     text, lists = _lift_lists(substitute(text, aliases))
-    return _Compiler(table, store, lists, secured).test(parse(text))
+    return _Compiler(table, store, lists, sees).test(parse(text))
 
 
 def _lift_lists(text: str) -> tuple[str, list[list[str]]]:
@@ -111,11 +115,11 @@ def _array(text: str) -> list[str]:
 class _Compiler:
     """Walks one syntax tree. Whatever it doesn't know it refuses."""
 
-    def __init__(self, table: Table, store: Store, lists: list[list[str]], secured: bool) -> None:
+    def __init__(self, table: Table, store: Store, lists: list[list[str]], sees: Sees) -> None:
         self._table = table
         self._store = store
         self._lists = lists
-        self._secured = secured
+        self._sees = sees
 
     def test(self, node: Any) -> Test:
         if isinstance(node, ast.BoolOp):
@@ -165,7 +169,7 @@ class _Compiler:
         column = table.wire.get(name)
         if column is None:
             raise errors.unknown_property(name, table)
-        visible = self._secured or not column.secured
+        visible = self._sees(column)
 
         def get(row: Row | None) -> Any:
             found = find(row)

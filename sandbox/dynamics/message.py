@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.dynamics.tokens import User
+from sandbox.dynamics.security import User
 
 JSON_TYPE = "application/json; odata.metadata=minimal"
 
@@ -69,6 +69,7 @@ class Request:
     body: bytes
     user: User
     in_batch: bool = False
+    in_change_set: bool = False
 
     @property
     def path(self) -> str:

@@ -1,22 +1,21 @@
-"""The Dataverse sandbox as a part: authority, Web API and own control plane on one app."""
+"""The Dataverse sandbox as a part: authority, Web API and control plane on one app."""
 
 import json
 import secrets
 import uuid
-from decimal import Decimal
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from sandbox.dynamics import batch, errors, payload, url
+from sandbox.dynamics import batch, errors
+from sandbox.dynamics.control import Control
 from sandbox.dynamics.limits import Limits
 from sandbox.dynamics.message import Reply, Request
-from sandbox.dynamics.records import Records
-from sandbox.dynamics.schema import Table, load
+from sandbox.dynamics.security import User
 from sandbox.dynamics.service import Service, error_reply
-from sandbox.dynamics.store import Reference, Row, Store
-from sandbox.dynamics.tokens import Authority, AuthorityError, User
+from sandbox.dynamics.tenant import DEFAULT, Tenant
+from sandbox.dynamics.tokens import Authority, AuthorityError
 from sandbox.kit import Kit, Part
 from sandbox.kit.gate import USER, target
 from sandbox.kit.seen import parsed
@@ -26,36 +25,34 @@ VERSIONS = ("v9.0", "v9.1", "v9.2")
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 
 
-def make(kit: Kit) -> Part:
-    """A fresh environment with its users and no members."""
-    return Dynamics(kit).part
+def make(kit: Kit, tenant: str = DEFAULT) -> Part:
+    """A fresh environment with its users and no members; `tenant`: `bridge` or `stock`."""
+    return Dynamics(kit, tenant).part
 
 
 class Dynamics:
     """Holds the pieces together; each request passes authority, limits and service in turn."""
 
-    def __init__(self, kit: Kit) -> None:
-        self.schema = load()
+    def __init__(self, kit: Kit, tenant: str) -> None:
         self.kit = kit
-        self.store = Store(self.schema)
-        self.records = Records(self.store, kit.clock)
-        self.service = Service(self.schema, self.store, self.records)
-        self.authority = Authority(self.schema, kit.clock, kit.state_dir)
+        self.tenant = Tenant(tenant, kit.clock)
+        self.service = Service(self.tenant)
+        self.authority = Authority(self.tenant.schema, kit.clock, kit.state_dir)
         self.limits = Limits(kit.clock)
-        self.latency = {"read": 0.0, "write": 0.0}
-        self.reset()
+        self.control = Control(kit.clock, self.tenant, self.authority, self.limits)
         app = Flask("sandbox.dynamics", static_folder=None)
         app.url_map.merge_slashes = False
         self._route(app)
+        self.control.route(app)
         self.part = Part(
             name="dynamics",
             kit=kit,
             app=app,
             tls=True,
             ready=self.ready,
-            reset=self.reset,
-            seed=self.seed,
-            state=self.state,
+            reset=self.control.reset,
+            seed=self.control.seed,
+            state=self.control.state,
             error_body=error_body,
         )
 
@@ -64,12 +61,6 @@ class Dynamics:
         app.add_url_rule("/<tenant>/oauth2/v2.0/token", view_func=self.token, methods=["POST"])
         for rule in ("/api/data/<version>/", "/api/data/<version>/<path:rest>"):
             app.add_url_rule(rule, view_func=self.data, methods=METHODS)
-        for name in ("tokens", "limits", "latency", "users", "merge"):
-            app.add_url_rule(
-                f"/_sandbox/{name}", name, getattr(self, f"control_{name}"), methods=["POST"]
-            )
-        for kind in (ValueError, TypeError, KeyError):
-            app.register_error_handler(kind, _bad_control)
 
     # -- authority ------------------------------------------------------------------------
 
@@ -118,8 +109,8 @@ class Dynamics:
         return _response(reply)
 
     def _caller(self, version: str) -> User:
-        user = self.authority.caller(request.headers.get("Authorization", ""))
-        if user is None:
+        registration = self.authority.caller(request.headers.get("Authorization", ""))
+        if registration is None:
             here = f"{request.host_url}{self.authority.tenant}"
             challenge = (
                 f"Bearer authorization_uri={here}/oauth2/authorize, resource_id={request.host_url}"
@@ -130,7 +121,8 @@ class Dynamics:
                 "The access token is absent or has expired.",
                 {"WWW-Authenticate": challenge},
             )
-        request.environ[USER] = user.name
+        request.environ[USER] = registration.name
+        user = self.tenant.security.user(registration.name, registration.client_id)
         if user.id is None:
             raise errors.no_application_user()
         if version not in VERSIONS:
@@ -138,7 +130,7 @@ class Dynamics:
         return user
 
     def _take_time(self) -> None:
-        seconds = self.latency["write" if request.method in WRITES else "read"]
+        seconds = self.control.latency["write" if request.method in WRITES else "read"]
         if seconds:
             self.kit.clock.sleep(seconds)
 
@@ -173,14 +165,14 @@ class Dynamics:
             in_batch=True,
         )
 
-    # -- control plane --------------------------------------------------------------------
+    # -- what is printed ------------------------------------------------------------------
 
     def ready(self, url: str) -> dict[str, Any]:
         """What a client needs: the writer's credentials on top, each registration by name, and
         `options`, what the bridge's adapter is told."""
         apps = {
             name: {"client_id": user.client_id, "client_secret": user.client_secret}
-            for name, user in self.authority.users.items()
+            for name, user in self.authority.registrations.items()
         }
         options = {
             "url": url,
@@ -190,119 +182,6 @@ class Dynamics:
         }
         certificate = self.authority.certificate
         return {**options, **apps["writer"], **certificate, **apps, "options": options}
-
-    def reset(self) -> None:
-        """As at the start: only the rows that schema.json brings. Tokens stay good."""
-        with self.store.transaction():
-            self.store.clear()
-            self._seed_rows(self.schema.rows)
-        self.authority.reset()
-        self.limits.reset()
-        self.latency = {"read": 0.0, "write": 0.0}
-
-    def seed(self, document: Any) -> Any:
-        """{"contacts": [{…}], …}: payloads as a POST has them; gives the ids by set."""
-        try:
-            with self.store.transaction():
-                return self._seed_rows(document)
-        except errors.DataverseError as error:
-            raise ValueError(f"{error.code} {error.message}") from None
-
-    def _seed_rows(self, document: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
-        made: dict[str, list[str]] = {}
-        for name, sent in document.items():
-            if name not in self.schema.sets:
-                raise errors.no_segment(name)
-            table = self.schema.sets[name]
-            made[name] = [self._seed_row(table, entry).id for entry in sent]
-        return made
-
-    def _seed_row(self, table: Table, sent: dict[str, Any]) -> Row:
-        exact = json.loads(json.dumps(sent), parse_float=Decimal)
-        changes = payload.changes(self.schema, table, exact, self._seed_reference, seeding=True)
-        row = self.records.create(table, changes, None)
-        kept = {key: changes[key] for key in ("createdon", "modifiedon") if key in changes}
-        return self.store.put(table, row.id, dict(row.values) | kept) if kept else row
-
-    def _seed_reference(self, uri: Any) -> Reference:
-        found = url.bound_reference(self.schema, "/", uri)
-        row = self.service.find(found.table, found.key) if found.key else None
-        if row is None:
-            raise errors.not_found(found.table, "(seed)")
-        return found.table.name, row.id
-
-    def state(self) -> dict[str, Any]:
-        """All rows by set as plain values, token calls, limits."""
-        tables = {
-            name: [_plain(row) for row in self.store.rows(table)]
-            for name, table in self.schema.sets.items()
-        }
-        tokens = {
-            "calls": self.authority.calls,
-            "refused": self.authority.refused,
-            "lifetime": self.authority.lifetime,
-        }
-        return {"tables": tables, "tokens": tokens, "limits": self.limits.state()}
-
-    def control_tokens(self) -> ResponseReturnValue:
-        """{"lifetime": seconds of tokens from now on, "expire": true ends those issued}."""
-        sent = _sent("lifetime", "expire")
-        self.authority.lifetime = int(sent.get("lifetime", self.authority.lifetime))
-        if sent.get("expire"):
-            self.authority.expire_all()
-        return jsonify(lifetime=self.authority.lifetime)
-
-    def control_limits(self) -> ResponseReturnValue:
-        """{"requests", "milliseconds", "concurrent", "window"}, any of them."""
-        self.limits.set(_sent("requests", "milliseconds", "concurrent", "window"))
-        return jsonify(self.limits.state())
-
-    def control_latency(self) -> ResponseReturnValue:
-        """{"read": seconds, "write": seconds} that every data request takes, as server time."""
-        self.latency |= {k: float(v) for k, v in _sent("read", "write").items()}
-        return jsonify(self.latency)
-
-    def control_users(self) -> ResponseReturnValue:
-        """{"writer": {"privileges": {…}, "secured": bool, "id": null takes the user away}}."""
-        for name, changes in _sent(*self.authority.users).items():
-            if not set(changes) <= {"privileges", "secured", "id"}:
-                raise ValueError("a user has privileges, secured and id")
-            for field, value in changes.items():
-                setattr(self.authority.users[name], field, value)
-        return jsonify(ok=True)
-
-    def control_merge(self) -> ResponseReturnValue:
-        """{"set": "contacts", "subordinate": id, "master": id}: as staff merge two records."""
-        sent = _sent("set", "subordinate", "master")
-        table = self.schema.sets[sent.get("set", "contacts")]
-        with self.store.transaction():
-            rows = [self.store.get(table, sent[role]) for role in ("subordinate", "master")]
-            if rows[0] is None or rows[1] is None:
-                raise ValueError("no such record")
-            return jsonify(_plain(self.records.merge(rows[0], rows[1])))
-
-
-def _sent(*names: str) -> dict[str, Any]:
-    document = request.get_json(force=True)
-    if not set(document) <= set(names):
-        raise ValueError(f"known here: {', '.join(names)}")
-    return dict(document)
-
-
-def _bad_control(error: Exception) -> ResponseReturnValue:
-    if not request.path.startswith("/_sandbox/"):
-        raise error
-    return jsonify(error=str(error)), 400
-
-
-def _plain(row: Row) -> dict[str, Any]:
-    shown: dict[str, Any] = {"@odata.etag": row.etag}
-    for column in row.table.columns.values():
-        value = row.values.get(column.name)
-        if isinstance(value, Decimal):
-            value = str(value)
-        shown[column.wire] = value[1] if column.type == "lookup" and value else value
-    return shown
 
 
 def _response(reply: Reply) -> Response:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 
 from sandbox.dynamics import errors
-from sandbox.dynamics.filters import Test, compile_filter
-from sandbox.dynamics.schema import Column, Table
+from sandbox.dynamics.filters import Sees, Test, compile_filter
+from sandbox.dynamics.schema import Association, Column, Table
 from sandbox.dynamics.store import Store
 
 UNSUPPORTED = ("$skip", "$search", "$format")
@@ -36,6 +36,7 @@ class Expand:
     table: Table
     column: str
     options: "Options"
+    association: Association | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Parser:
     """Parses options for one caller."""
 
     store: Store
-    secured: bool
+    sees: Sees
 
     def options(self, table: Table, pairs: dict[str, str], *, nested: bool = False) -> Options:
         """Resolve decoded options; raises for whatever isn't known."""
@@ -67,7 +68,7 @@ class Parser:
         select = _names(pairs["$select"]) if "$select" in pairs else None
         test = None
         if "$filter" in pairs:
-            test = compile_filter(pairs["$filter"], table, self.store, aliases, self.secured)
+            test = compile_filter(pairs["$filter"], table, self.store, aliases, self.sees)
         if nested and "$expand" in pairs:
             raise errors.not_played("nested $expand")
         return Options(
@@ -100,6 +101,11 @@ class Parser:
             target = self.store.schema.tables[collection.table]
             options = self.options(target, pairs, nested=True)
             return Expand(name, True, target, collection.column, options)
+        if name in table.associations:
+            association = table.associations[name]
+            target = self.store.schema.tables[association.other(table.name)]
+            options = self.options(target, pairs, nested=True)
+            return Expand(name, True, target, "", options, association)
         if name not in table.navigations:
             raise errors.unknown_property(name, table)
         column = table.navigations[name]

@@ -1,25 +1,29 @@
 """What Dataverse does when a record is created, changed, deleted or merged.
 
-Computed names, timestamps, state with its status, one branch of a polymorphic lookup, links that
-are removed with their target. Always called inside a transaction of the store.
+Computed names, timestamps, state with its status, one branch of a polymorphic lookup, what
+happens to rows that lead to a deleted one. Always called inside a transaction of the store.
 """
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from sandbox.dynamics import errors, values
 from sandbox.dynamics.schema import Table
-from sandbox.dynamics.store import Row, Store
-from sandbox.dynamics.tokens import User
+from sandbox.dynamics.security import User
+from sandbox.dynamics.store import Row, Store, normal
 from sandbox.kit.clock import Clock
+
+Check = Callable[[dict[str, Any]], None]
 
 
 class Records:
-    """Writes to the store by Dataverse's rules."""
+    """Writes to the store by Dataverse's rules. `checks`: what rows of a table must fulfil."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, checks: dict[str, Check]) -> None:
         self._store = store
         self._clock = clock
+        self._checks = checks
 
     def create(
         self, table: Table, changes: dict[str, Any], owner: User | None, row_id: str | None = None
@@ -35,7 +39,17 @@ class Records:
             kept["ownerid"] = ("systemuser", owner.id)
         kept |= _with_state(table, changes, kept)
         kept[table.key] = row_id
+        if owner is not None:
+            self._check(table, kept)
         return self._store.put(table, row_id, _computed(table, kept))
+
+    def _check(self, table: Table, kept: dict[str, Any]) -> None:
+        if table.name in self._checks:
+            self._checks[table.name](kept)
+        for column in table.unique:
+            taken = {normal(row.values.get(column)) for row in self._store.rows(table)}
+            if normal(kept.get(column)) in taken:
+                raise errors.exists()
 
     def update(self, row: Row, changes: dict[str, Any]) -> Row:
         """The record with these columns changed, and a new version of it."""
@@ -48,29 +62,32 @@ class Records:
         return self._store.put(row.table, row.id, _computed(row.table, kept))
 
     def delete(self, row: Row) -> None:
-        """Gone; lookups that led to it are cleared (Remove Link, the default behaviour)."""
+        """Gone, and what leads to it treated as its relationship says."""
         self._store.remove(row)
-        for table, column in self._lookups_to(row.table):
-            for child in self._store.pointing(table, column, row.id):
-                if child.values.get(column) == (row.table.name, row.id):
-                    self.update(child, {column: None})
+        for relationship in list(row.table.collections.values()):
+            table = self._store.schema.tables[relationship.table]
+            children = [
+                child
+                for child in self._store.pointing(table, relationship.column, row.id)
+                if child.values.get(relationship.column) == (row.table.name, row.id)
+            ]
+            if children and relationship.on_delete == "Restrict":
+                raise errors.still_referenced(row.table, table)
+            for child in children:
+                if relationship.on_delete == "Cascade":
+                    self.delete(child)
+                elif relationship.on_delete == "RemoveLink":
+                    self.update(child, {relationship.column: None})
 
     def merge(self, subordinate: Row, master: Row) -> Row:
         """As the Merge message: related rows move to the master, the other one is closed."""
-        for table, column in self._lookups_to(subordinate.table):
+        for relationship in subordinate.table.collections.values():
+            table, column = self._store.schema.tables[relationship.table], relationship.column
             for child in self._store.pointing(table, column, subordinate.id):
                 self.update(child, {column: (master.table.name, master.id)})
         closed = {"statecode": 1, "merged": True, "masterid": (master.table.name, master.id)}
         current = self._store.get(subordinate.table, subordinate.id) or subordinate
         return self.update(current, closed)
-
-    def _lookups_to(self, target: Table) -> list[tuple[Table, str]]:
-        return [
-            (table, column.name)
-            for table in self._store.schema.tables.values()
-            for column in table.columns.values()
-            if target.name in column.navigations.values()
-        ]
 
 
 def _computed(table: Table, kept: dict[str, Any]) -> dict[str, Any]:

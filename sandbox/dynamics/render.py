@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from sandbox.dynamics import values
+from sandbox.dynamics.filters import Sees
 from sandbox.dynamics.message import Preferences
 from sandbox.dynamics.paging import MOST_ROWS, ordered
 from sandbox.dynamics.query import Expand, Options
@@ -22,7 +23,7 @@ class Renderer:
     store: Store
     base: str
     prefer: Preferences
-    secured: bool
+    sees: Sees
 
     def context(self, table: Table, options: Options, *, single: bool) -> str:
         """The @odata.context URL."""
@@ -43,7 +44,7 @@ class Renderer:
 
     def _add(self, shown: dict[str, Any], row: Row, column: Column) -> None:
         value = row.values.get(column.name)
-        if column.secured and not self.secured:
+        if not self.sees(column):
             value = None
         if column.type == "lookup" and value is not None:
             self._annotate_lookup(shown, column, value)
@@ -74,12 +75,19 @@ class Renderer:
                 return None
             target = self.store.get(expand.table, reference[1])
             return None if target is None else self.row(target, expand.options)
-        rows = self.store.pointing(expand.table, expand.column, row.id)
+        rows = self._related(row, expand)
         if expand.options.test is not None:
             rows = [found for found in rows if expand.options.test(found)]
         top = MOST_ROWS if expand.options.top is None else expand.options.top
         rows = ordered(expand.options.order, rows)[:top]
         return [self.row(found, expand.options) for found in rows]
+
+    def _related(self, row: Row, expand: Expand) -> list[Row]:
+        if expand.association is None:
+            return self.store.pointing(expand.table, expand.column, row.id)
+        linked = self.store.linked(expand.association, row.id)
+        found = (self.store.get(expand.table, other) for other in linked)
+        return [other for other in found if other is not None]
 
 
 def columns(table: Table, options: Options) -> list[Column]:

@@ -1,50 +1,69 @@
 """The Web API itself: which resource a request names and which verb does what to it.
 
-Reading and writing single records; sets are in `sets.py`, batches in `batch.py`.
+Reading and writing single records; what is below them is in `below.py`, sets in `sets.py`,
+definitions in `metadata/`, functions and actions in `messages.py`, batches in `batch.py`.
 """
 
 import dataclasses
 from typing import Any
 
-from sandbox.dynamics import errors, metadata, payload, sets, url, values
+from sandbox.dynamics import errors, payload, sets, url
+from sandbox.dynamics.below import Below
+from sandbox.dynamics.changes import Changes, References, check_version, must
 from sandbox.dynamics.message import JSON_TYPE, Reply, Request, json_reply
+from sandbox.dynamics.messages import SPACE, Messages
+from sandbox.dynamics.metadata.resources import SETS, Resources
+from sandbox.dynamics.metadata.writing import Writing
 from sandbox.dynamics.query import Options, Parser
-from sandbox.dynamics.records import Records
 from sandbox.dynamics.render import Renderer
-from sandbox.dynamics.schema import Column, Schema, Table
-from sandbox.dynamics.store import Reference, Row, Store
+from sandbox.dynamics.schema import Table
+from sandbox.dynamics.solutions import ROW_COMPONENTS
+from sandbox.dynamics.store import Row
+from sandbox.dynamics.tenant import Tenant
 
 LONGEST_URL = 32_768
 LONGEST_URL_IN_BATCH = 65_536
 IMPERSONATION = ("callerobjectid", "mscrmcallerid")
-References = dict[str, str]  # Content-ID -> `contacts(id)`, inside one change set
 
 
 class Service:
-    """Executes requests on the store. Every refusal is a DataverseError."""
+    """Executes requests on the tenant. Every refusal is a DataverseError."""
 
-    def __init__(self, schema: Schema, store: Store, records: Records) -> None:
-        self.schema = schema
-        self.store = store
-        self.records = records
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
+        self.schema, self.store, self.records = tenant.schema, tenant.store, tenant.records
+        self._changes = Changes(tenant)
+        self._below = Below(tenant, self._changes, self._listed, self._read)
+        parts = (tenant.schema, tenant.store)
+        writing = Writing(*parts, tenant.keys, tenant.security, tenant.solutions)
+        self._metadata = Resources(tenant.schema, writing)
+        self._messages = Messages(*parts, tenant.security, tenant.solutions, tenant.keys, writing)
 
     def execute(self, request: Request, references: References | None = None) -> Reply:
         """Do what one request says; in a change set, `references` are the records made so far."""
         self._check(request)
+        with self.store.transaction():
+            self.tenant.keys.settle()
+            return self._execute(request, references or {})
+
+    def _execute(self, request: Request, references: References) -> Reply:
         if not request.path:
             return self._service_document(request)
         name = url.segments(request.path)[0]
-        if name.removesuffix("()") in ("WhoAmI", "RetrieveVersion"):
-            return self._function(request, name.removesuffix("()"))
-        if name.partition("(")[0] == "EntityDefinitions":
-            return metadata.answer(self.schema, request)
+        message = self._messages.unbound(name)
+        if message is not None:
+            method, answer = message
+            if request.method != method:
+                raise errors.wrong_method(request.method)
+            return answer(request)
+        if name.partition("(")[0] in SETS:
+            return self._metadata.answer(request)
         if name == "$batch":
             raise errors.bad_payload("A batch can't contain another batch.")
         found = url.resource(self.schema, request.path)
-        with self.store.transaction():
-            if found.key is None:
-                return self._on_set(request, found, references or {})
-            return self._on_record(request, found, references or {})
+        if found.key is None:
+            return self._on_set(request, found, references)
+        return self._on_record(request, found, references)
 
     def _check(self, request: Request) -> None:
         longest = LONGEST_URL_IN_BATCH if request.in_batch else LONGEST_URL
@@ -60,21 +79,6 @@ class Service:
             raise errors.wrong_method(request.method)
         listed = [{"name": n, "kind": "EntitySet", "url": n} for n in sorted(self.schema.sets)]
         return json_reply(200, {"@odata.context": f"{request.base}$metadata", "value": listed})
-
-    def _function(self, request: Request, name: str) -> Reply:
-        if request.method != "GET":
-            raise errors.wrong_method(request.method)
-        organization = self.schema.organization
-        kind = f"{request.base}$metadata#Microsoft.Dynamics.CRM.{name}Response"
-        answer = {"@odata.context": kind}
-        if name == "RetrieveVersion":
-            return json_reply(200, answer | {"Version": organization["version"]})
-        ids = {
-            "BusinessUnitId": organization["business_unit"],
-            "UserId": request.user.id,
-            "OrganizationId": organization["id"],
-        }
-        return json_reply(200, answer | ids)
 
     # -- sets -----------------------------------------------------------------------------
 
@@ -103,37 +107,24 @@ class Service:
     def _on_record(self, request: Request, found: url.Resource, references: References) -> Reply:
         key = found.key
         assert key is not None  # noqa: S101 - the caller has looked
-        row = self.find(found.table, key)
+        row = self.tenant.find(found.table, key)
+        if found.rest and found.rest[0].startswith(SPACE):
+            return self._messages.bound(request, must(found.table, key, row), found.rest[0])
         if found.rest:
-            return self._on_part(request, found, self._must(found.table, key, row), references)
+            row = must(found.table, key, row)
+            return self._below.answer(request, row, found.rest, references)
         if request.method == "GET":
             request.user.need("Read", found.table)
-            return self._read(request, self._must(found.table, key, row))
+            return self._read(request, must(found.table, key, row))
         if request.method == "DELETE":
             request.user.need("Delete", found.table)
-            row = self._must(found.table, key, row)
-            self._check_version(request, row)
+            row = must(found.table, key, row)
+            check_version(request, row)
             self.records.delete(row)
             return Reply(204)
         if request.method != "PATCH":
             raise errors.wrong_method(request.method)
         return self._upsert(request, found.table, key, row, references)
-
-    def find(self, table: Table, key: url.Key) -> Row | None:
-        """The row that a key names."""
-        if key.id is not None:
-            return self.store.get(table, key.id)
-        return self.store.by_key(table, key.name or "", key.values)
-
-    def _must(self, table: Table, key: url.Key, row: Row | None) -> Row:
-        if row is None:
-            raise errors.not_found(table, key.id) if key.id else errors.no_such_key(table)
-        return row
-
-    def _check_version(self, request: Request, row: Row) -> None:
-        wanted = request.headers.get("if-match", "*")
-        if wanted not in ("*", row.etag):
-            raise errors.version_mismatch()
 
     def _read(self, request: Request, row: Row) -> Reply:
         options = self._options(request, row.table)
@@ -161,15 +152,15 @@ class Service:
         if row is not None and request.headers.get("if-none-match") == "*":
             raise errors.exists()
         if "if-match" in request.headers:
-            row = self._must(table, key, row)
-            self._check_version(request, row)
+            row = must(table, key, row)
+            check_version(request, row)
         if row is None:
             return self._create(request, table, key, references)
         request.user.need("Write", table)
         sent = payload.document(request.body)
         for column in key.columns:  # an update drops what the URL says already
             sent.pop(column, None)
-        row = self.records.update(row, self._changes(request, table, sent, references))
+        row = self.records.update(row, self._changes.read(request, table, sent, references))
         if request.prefer.representation:
             # Dataverse ignores $expand here.
             options = dataclasses.replace(self._options(request, table), expands=())
@@ -180,11 +171,17 @@ class Service:
         self, request: Request, table: Table, key: url.Key | None, references: References
     ) -> Reply:
         request.user.need("Create", table)
-        changes = self._changes(request, table, payload.document(request.body), references)
+        if table.by_system:
+            raise errors.not_supported(table)
+        sent = payload.document(request.body)
+        changes = self._changes.read(request, table, sent, references, creating=True)
         if key is not None and key.name is not None:
             changes = dict(zip(key.columns, key.values, strict=True)) | changes
         row_id = key.id if key is not None else None
         row = self.records.create(table, changes, request.user, row_id)
+        if table.name in ROW_COMPONENTS:
+            solution = self.tenant.solutions.named_in(request)
+            self.tenant.solutions.add(solution, ROW_COMPONENTS[table.name], row.id)
         if request.prefer.representation:
             return self._shown(request, 201, row, self._options(request, table))
         return self._made(request, row, key)
@@ -197,93 +194,10 @@ class Service:
             headers["Location"] = request.base + named
         return Reply(204, headers, entity=f"{row.table.set}({row.id})")
 
-    def _changes(
-        self, request: Request, table: Table, sent: dict[str, Any], references: References
-    ) -> dict[str, Any]:
-        def resolve(uri: Any) -> Reference:
-            return self._resolved(request, table, uri, references)
-
-        changes = payload.changes(self.schema, table, sent, resolve)
-        self._check_secured(request, table, changes)
-        return changes
-
-    def _resolved(
-        self, request: Request, table: Table, uri: Any, references: References
-    ) -> Reference:
-        if isinstance(uri, str) and uri.startswith("$"):
-            uri = dereferenced(uri, references)
-        found = url.bound_reference(self.schema, request.base, uri)
-        assert found.key is not None  # noqa: S101 - bound_reference has looked
-        target = self._must(found.table, found.key, self.find(found.table, found.key))
-        request.user.need("Append", table)
-        request.user.need("AppendTo", found.table)
-        return found.table.name, target.id
-
-    def _check_secured(self, request: Request, table: Table, changes: dict[str, Any]) -> None:
-        for name in changes:
-            if table.columns[name].secured and not request.user.secured:
-                raise errors.missing_privilege(request.user.id or "", "WriteSecured", table)
-
-    # -- parts of a record ----------------------------------------------------------------
-
-    def _on_part(
-        self, request: Request, found: url.Resource, row: Row, references: References
-    ) -> Reply:
-        table, name, more = found.table, found.rest[0], found.rest[1:]
-        if name in table.collections and not more:
-            return self._collection(request, row, name)
-        if name in table.navigations and more == ("$ref",):
-            return self._reference(request, row, name, references)
-        if name in table.navigations and name not in table.wire:
-            raise errors.not_played("reading through a navigation property")
-        column = table.wire.get(name)
-        if column is None or more not in ((), ("$value",)):
-            raise errors.no_segment(name if column is None else more[0])
-        if request.method == "GET":
-            return self._property(request, row, column, raw=bool(more))
-        if request.method not in ("PUT", "DELETE") or more:
-            raise errors.wrong_method(request.method)
-        request.user.need("Write", table)
-        self._check_version(request, row)
-        sent = payload.document(request.body) if request.method == "PUT" else {"value": None}
-        if set(sent) != {"value"}:
-            raise errors.bad_payload('A single column is sent as {"value": …}.')
-        changes = self._changes(request, table, {name: sent["value"]}, references)
-        self.records.update(row, changes)
-        return Reply(204)
-
-    def _property(self, request: Request, row: Row, column: Column, *, raw: bool) -> Reply:
-        request.user.need("Read", row.table)
-        value = row.values.get(column.name)
-        if value is None or (column.secured and not request.user.secured):
-            return Reply(204)
-        if raw:
-            text = str(value[1] if column.type == "lookup" else value)
-            return Reply(200, {"Content-Type": "text/plain"}, text.encode())
-        context = f"{request.base}$metadata#{row.table.set}({row.id})/{column.wire}"
-        return json_reply(200, {"@odata.context": context, "value": values.shown(column, value)})
-
-    def _collection(self, request: Request, row: Row, name: str) -> Reply:
-        if request.method != "GET":
-            raise errors.wrong_method(request.method)
-        collection = row.table.collections[name]
-        table = self.schema.tables[collection.table]
-        request.user.need("Read", table)
-        return self._listed(request, table, self.store.pointing(table, collection.column, row.id))
-
-    def _reference(self, request: Request, row: Row, name: str, references: References) -> Reply:
-        if request.method not in ("PUT", "DELETE"):
-            raise errors.not_played("reading a reference")
-        request.user.need("Write", row.table)
-        sent = payload.document(request.body).get("@odata.id") if request.method == "PUT" else None
-        bound = {f"{name}{payload.BIND}": sent}
-        self.records.update(row, self._changes(request, row.table, bound, references))
-        return Reply(204)
-
     # -- helpers --------------------------------------------------------------------------
 
     def _parser(self, request: Request) -> Parser:
-        return Parser(self.store, request.user.secured)
+        return Parser(self.store, request.user.sees)
 
     def _options(self, request: Request, table: Table) -> Options:
         options = self._parser(request).options(table, url.query_pairs(request.query))
@@ -292,17 +206,7 @@ class Service:
         return options
 
     def _renderer(self, request: Request) -> Renderer:
-        return Renderer(self.store, request.base, request.prefer, request.user.secured)
-
-
-def dereferenced(text: str, references: References) -> str:
-    """`$1` or `$1/…` with the record that the part with this Content-ID made."""
-    name, slash, rest = text.removeprefix("$").partition("/")
-    if name not in references:
-        raise errors.bad_query(
-            f"Content-ID Reference: '${name}' does not exist in the batch context."
-        )
-    return references[name] + slash + rest
+        return Renderer(self.store, request.base, request.prefer, request.user.sees)
 
 
 def error_reply(error: errors.DataverseError, annotated: bool) -> Reply:

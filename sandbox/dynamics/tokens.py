@@ -1,7 +1,7 @@
-"""The authority: app registrations, client authentication, tokens; and application users.
+"""The authority: app registrations, client authentication, tokens.
 
 Errors have Entra's shape and AADSTS numbers (learn.microsoft.com/entra/identity-platform/
-reference-error-codes). Not for what a user may do; the store of privileges is on `User`.
+reference-error-codes). Not for what a user may do; that is `security.py`.
 """
 
 import base64
@@ -26,8 +26,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
-from sandbox.dynamics import errors
-from sandbox.dynamics.schema import Schema, Table
+from sandbox.dynamics.schema import Schema
 from sandbox.kit.clock import Clock
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -58,28 +57,23 @@ class AuthorityError(Exception):
         }
 
 
-@dataclasses.dataclass
-class User:
-    """An app registration and, where `id` is set, its application user in the environment."""
+@dataclasses.dataclass(frozen=True)
+class Registration:
+    """An app registration. Who it is in the environment is `security.py`'s affair."""
 
     name: str
     client_id: str
     client_secret: str
-    id: str | None
-    privileges: dict[str, list[str]]
-    secured: bool
-
-    def need(self, verb: str, table: Table) -> None:
-        """Raise the 403 that Dataverse gives when a role doesn't hold the privilege."""
-        if verb not in self.privileges.get(table.name, self.privileges.get("*", [])):
-            raise errors.missing_privilege(self.id or "", verb, table)
 
 
 class Authority:
     """Issues tokens by the sandbox clock. Tokens look like JWTs and are opaque."""
 
     def __init__(self, schema: Schema, clock: Clock, state_dir: Path) -> None:
-        self._schema = schema
+        self.registrations = {
+            name: Registration(name, entry["client_id"], entry["client_secret"])
+            for name, entry in schema.applications.items()
+        }
         self._clock = clock
         self._lock = threading.Lock()
         self._issued: dict[str, tuple[str, float]] = {}
@@ -89,35 +83,24 @@ class Authority:
         self.reset()
 
     def reset(self) -> None:
-        """Users and lifetime as at the start, counts at zero; tokens stay good."""
+        """Lifetime as at the start, counts at zero; tokens stay good."""
         with self._lock:
             self.lifetime = 3600
             self.calls: dict[str, int] = {}
             self.refused = 0
-            self.users = {
-                name: User(
-                    name=name,
-                    client_id=entry["client_id"],
-                    client_secret=entry["client_secret"],
-                    id=entry["user"],
-                    privileges=dict(entry["privileges"]),
-                    secured=entry["secured"],
-                )
-                for name, entry in self._schema.applications.items()
-            }
 
     def expire_all(self) -> None:
         """Every token issued so far is worth nothing from now on."""
         with self._lock:
             self._issued.clear()
 
-    def caller(self, header: str) -> User | None:
+    def caller(self, header: str) -> Registration | None:
         """Whose token an Authorization header carries; None where it is absent or expired."""
         scheme, _, token = header.partition(" ")
         name, until = self._issued.get(token, ("", 0.0))
         if scheme.lower() != "bearer" or until <= self._clock.now():
             return None
-        return self.users[name]
+        return self.registrations[name]
 
     def token(self, tenant: str, form: dict[str, str], header: str, url: str) -> dict[str, Any]:
         """Answer a token request; `url` is the environment's own base URL."""
@@ -139,14 +122,16 @@ class Authority:
             "access_token": token,
         }
 
-    def _authenticated(self, tenant: str, form: dict[str, str], header: str, url: str) -> User:
+    def _authenticated(
+        self, tenant: str, form: dict[str, str], header: str, url: str
+    ) -> Registration:
         if tenant != self.tenant:
             raise AuthorityError(400, "invalid_request", 90002, "Tenant not found.")
         if form.get("grant_type") != "client_credentials":
             text = "The app requested an unsupported grant type."
             raise AuthorityError(400, "unsupported_grant_type", 70003, text)
         client_id, secret = _basic(header) or (form.get("client_id"), form.get("client_secret"))
-        user = next((u for u in self.users.values() if u.client_id == client_id), None)
+        user = next((u for u in self.registrations.values() if u.client_id == client_id), None)
         if user is None:
             text = "Application was not found in the directory."
             raise AuthorityError(400, "unauthorized_client", 700016, text)
@@ -159,7 +144,7 @@ class Authority:
             raise AuthorityError(401, "invalid_client", 7000215, "Invalid client secret provided.")
         return user
 
-    def _check_assertion(self, user: User, form: dict[str, str], audience: str) -> None:
+    def _check_assertion(self, user: Registration, form: dict[str, str], audience: str) -> None:
         """RFC 7523. Times are checked by the machine's clock: the client doesn't see ours."""
         text = "Client assertion failed signature validation."
         refused = AuthorityError(401, "invalid_client", 700027, text)

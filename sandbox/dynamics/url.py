@@ -74,10 +74,10 @@ def parse_key(table: Table, text: str) -> Key:
         raise errors.bad_query("Bad Request - Error in query syntax.")
     if set(parts) == {table.key}:
         return Key(id=_guid(parts[table.key]), text=text)
-    for name, columns in table.keys.items():
-        if set(parts) == set(columns):
-            literals = tuple(_literal(table, column, parts[column]) for column in columns)
-            return Key(None, name, columns, literals, text)
+    for key in table.keys.values():
+        if key.status == "Active" and set(parts) == set(key.columns):
+            literals = tuple(_literal(table, column, parts[column]) for column in key.columns)
+            return Key(None, key.name, key.columns, literals, text)
     raise errors.wrong_key(table)
 
 

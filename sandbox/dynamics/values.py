@@ -16,13 +16,16 @@ from sandbox.dynamics import errors
 from sandbox.dynamics.schema import Column, Table
 
 OPTION_TYPES = ("choice", "state", "status")
-NUMBER_TYPES = ("decimal", "money")
+NUMBER_TYPES = ("decimal", "money", "double")
 EARLIEST = datetime.date(1753, 1, 1)
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 EDM = {
     "string": "Edm.String",
     "memo": "Edm.String",
     "bool": "Edm.Boolean",
+    "integer": "Edm.Int32",
+    "double": "Edm.Double",
+    "guid": "Edm.Guid",
     "decimal": "Edm.Decimal",
     "money": "Edm.Decimal",
     "date": "Edm.Date",
@@ -50,11 +53,14 @@ def stored(column: Column, table: Table, sent: Any) -> Any:
         if sent not in column.options:
             raise errors.not_an_option(column, table)
         return sent
+    if column.type == "integer":
+        _typed(column, sent, isinstance(sent, int) and not isinstance(sent, bool))
+        return int(_number(column, table, sent))
     if column.type in NUMBER_TYPES:
         return _number(column, table, sent)
     _typed(column, sent, isinstance(sent, str))
     try:
-        parse = {"date": date_text, "datetime": datetime_text, "key": guid_text}[column.type]
+        parse = {"date": date_text, "datetime": datetime_text}.get(column.type, guid_text)
         return parse(sent)
     except ValueError:
         raise _cannot_convert(column) from None
@@ -141,13 +147,13 @@ def shown(column: Column, value: Any) -> Any:
 
 def formatted(column: Column, value: Any) -> str | None:
     """The FormattedValue annotation of an English user in UTC; None where there is none."""
-    if value is None or column.type in ("string", "memo", "key", "lookup"):
+    if value is None or column.type in ("string", "memo", "key", "guid", "lookup"):
         return None
     if column.type in OPTION_TYPES:
         return column.options[value]
     if column.type == "bool":
         return column.options.get(int(value), "Yes" if value else "No")
-    if column.type == "decimal":
+    if column.type in ("integer", "decimal", "double"):
         return f"{value:,}"
     if column.type == "money":
         return f"¥{value:,.2f}"

@@ -13,14 +13,19 @@ from sandbox.kit.server import serve
 
 
 @contextlib.contextmanager
-def running(ports: Mapping[str, int], state_dir: Path) -> Iterator[dict[str, dict[str, Any]]]:
-    """Serve the named parts (name -> port, 0 = free); yields what each prints when ready."""
+def running(
+    ports: Mapping[str, int],
+    state_dir: Path,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """Serve the named parts (name -> port, 0 = free), each with its options; yields what each
+    prints when ready."""
     kit = Kit(Clock(), make_ca(state_dir), state_dir)
     with contextlib.ExitStack() as stack:
         ready: dict[str, dict[str, Any]] = {}
         for name, port in ports.items():
-            make: Callable[[Kit], Part] = importlib.import_module(f"sandbox.{name}").make
-            part = make(kit)
+            make: Callable[..., Part] = importlib.import_module(f"sandbox.{name}").make
+            part = make(kit, **(options or {}).get(name, {}))
             tls = kit.ca.issue("127.0.0.1", "localhost") if part.tls else None
             server = serve(part.app, port, tls)
             stack.callback(server.close)

@@ -1,0 +1,1 @@
+"""Definitions of tables, columns, keys and relationships: read, written, and as CSDL."""
