@@ -130,8 +130,11 @@ class Description:
 
     The rest is there as far as the CRM tells it: `navigations` {table: names of the ways to other
     records}; `lengths` {table: {text column: characters}}; `options` {table: {choice column:
-    values}}; `inactive_keys` {table: {key name: its status}}; `ahead`: seconds by which the CRM's
-    clock is ahead of ours; `sets` {table: the entity set that it goes by}."""
+    values}}, `labels` {table: {choice column: {value: what staff see}}}; `inactive_keys` {table:
+    {key name: its status}}; `read_only` {table: columns that only the CRM itself writes};
+    `lookups` {table: {lookup column: ((way, other table), …)}}, `collections` {table: {way: (other
+    table, its lookup column)}}; `ahead`: seconds by which the CRM's clock is ahead of ours; `sets`
+    {table: the entity set that it goes by}."""
 
     tables: Mapping[str, Mapping[str, str]]
     keys: Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -141,6 +144,21 @@ class Description:
     inactive_keys: Mapping[str, Mapping[str, str]] = attribute(default_factory=dict)
     ahead: float | None = None
     sets: Mapping[str, str] = attribute(default_factory=dict)
+    labels: Mapping[str, Mapping[str, Mapping[Any, str]]] = attribute(default_factory=dict)
+    read_only: Mapping[str, frozenset[str]] = attribute(default_factory=dict)
+    lookups: Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]] = attribute(
+        default_factory=dict
+    )
+    collections: Mapping[str, Mapping[str, tuple[str, str]]] = attribute(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that the CRM has: its name, and what a mapping calls `entity_set` and `id`."""
+
+    name: str
+    entity_set: str
+    id_column: str
 
 
 class Adapter(ABC):
@@ -228,6 +246,10 @@ class Adapter(ABC):
     @abstractmethod
     def describe(self) -> Description:
         """The CRM's own metadata, for the doctor and `provision`."""
+
+    def tables(self) -> tuple[Table, ...]:
+        """Every table that the CRM's user may see, mapped or not, for `mappings draft`."""
+        raise Unsupported
 
     @abstractmethod
     def ping(self) -> None:

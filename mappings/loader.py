@@ -75,7 +75,7 @@ def load(path: Path | str, schemas: Dict[str, type[Schema]] = SCHEMAS) -> Mappin
     """The mapping in this file. Raises MappingErrors with all its mistakes."""
     reading = _Reading(schemas)
     document = reading.parse(Path(path))
-    mapping = reading.mapping(document) if not reading.problems else None
+    mapping = None if document is None else reading.mapping(document)
     if mapping is None or reading.problems:
         raise MappingErrors(reading.problems)
     return mapping
@@ -88,15 +88,15 @@ class _Reading:
         self.schemas = schemas
         self.problems: list[str] = []
 
-    def parse(self, path: Path) -> Dict[str, Any]:
-        """The document as data; repeated keys are mistakes."""
+    def parse(self, path: Path) -> Dict[str, Any] | None:
+        """The document as data, None where it isn't YAML; repeated keys are mistakes."""
         try:
             node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
             self.problems.append(f"can't be read as YAML{line}")
-            return {}
+            return None
         if node is None:
             return {}
         self._repeated(node)

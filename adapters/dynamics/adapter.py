@@ -21,6 +21,7 @@ from adapters.base import (
     Page,
     Record,
     Remote,
+    Table,
     Trace,
 )
 from adapters.capabilities import Capabilities
@@ -191,6 +192,9 @@ class Dynamics(Adapter):
 
     def describe(self) -> Description:
         return metadata.describe(self._mapping, self._client)
+
+    def tables(self) -> tuple[Table, ...]:
+        return metadata.tables(self._client)
 
     def ping(self) -> None:
         if "UserId" not in document(self._client.call(Call("GET", "WhoAmI"), None)):

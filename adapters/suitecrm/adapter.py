@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from adapters import asked as shared
-from adapters.base import Adapter, Criterion, Description, Found, Page, Record, Remote, Trace
+from adapters.base import Adapter, Criterion, Description, Found, Page, Record, Remote, Table, Trace
 from adapters.capabilities import Capabilities
 from adapters.errors import (
     BadMapping,
@@ -193,6 +193,10 @@ class SuiteCrm(Adapter):
                 if each.get("type") == "varchar" and str(each.get("len")).isdigit()
             }
         return Description(tables, {name: {} for name in tables}, lengths=lengths)
+
+    def tables(self) -> tuple[Table, ...]:
+        held = _attributes(self._client.turn().call("GET", "meta/modules"))
+        return tuple(Table(name, name, "id") for name in held)
 
     def ping(self) -> None:
         self._client.turn().call("GET", "meta/modules")

@@ -110,6 +110,76 @@ def provision(
 
 
 @cli.group()
+def mappings() -> None:
+    """Mapping files: check, compare with the CRM, draft, explain."""
+
+
+_FILE = click.option(
+    "--mapping", "file", type=click.Path(path_type=Path), help="Default: crm.mapping."
+)
+_READER = click.option(
+    "--role",
+    type=click.Choice(["web", "worker"]),
+    default="web",
+    show_default=True,
+    help="Whose CRM user reads the metadata.",
+)
+
+
+@mappings.command("check")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def mappings_check(files: tuple[Path, ...], as_json: bool) -> None:
+    """Every mistake of FILES (default: the configured one), without calling anything."""
+    from bridge.cli.mappings.check import run
+
+    sys.exit(run(files, as_json))
+
+
+@mappings.command("diff")
+@_FILE
+@_READER
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def mappings_diff(file: Path | None, role: str, as_json: bool) -> None:
+    """Compare the mapping with what the CRM says it has. 1 where something must change."""
+    from bridge.cli.mappings.diff import run
+
+    sys.exit(run(_role(role), file, as_json))
+
+
+@mappings.command("draft")
+@click.option(
+    "--like",
+    type=click.Path(path_type=Path),
+    help="A mapping whose columns are preferred where the CRM has them. Default: crm.mapping.",
+)
+@click.option("--fresh", is_flag=True, help="Guess from names and types alone.")
+@click.option(
+    "--table", "tables", multiple=True, metavar="KIND=TABLE", help="Where a kind lives; repeatable."
+)
+@_READER
+@click.option("--out", type=click.Path(path_type=Path), help="Write here instead of stdout.")
+def mappings_draft(
+    like: Path | None, fresh: bool, tables: tuple[str, ...], role: str, out: Path | None
+) -> None:
+    """Propose a mapping from the CRM's metadata, each guess with its reason."""
+    from bridge.cli.mappings.draft import run
+
+    sys.exit(run(_role(role), like, fresh, tables, out))
+
+
+@mappings.command("explain")
+@click.argument("field", default="")
+@_FILE
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+def mappings_explain(field: str, file: Path | None, as_json: bool) -> None:
+    """Where FIELD (`email`, `member.email`, `ext.x`) lives and who sees it. Without one: all."""
+    from bridge.cli.mappings.explain import run
+
+    sys.exit(run(field, file, as_json))
+
+
+@cli.group()
 def keys() -> None:
     """Key files."""
 

@@ -4,7 +4,7 @@ For the privacy report. The API's part is computed from its routes and shapes, s
 can't be forgotten; what has another name on the way (an address, a proof, a password) is listed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,17 +71,24 @@ _NAMED_OTHERWISE: Mapping[Field, Ways] = {
 
 def ways(mapping: CrmMapping) -> dict[Field, Ways]:
     """Every personal field that this CRM holds, the brand's own included."""
+    fields = sorted(mapping.personal_fields)
+    return dict(_each(mapping, (f for f in fields if f[1] in mapping.kinds[f[0]].fields)))
+
+
+def ways_of(mapping: CrmMapping, field: Field) -> Ways:
+    """Those of one field, personal or not."""
+    return dict(_each(mapping, [field]))[field]
+
+
+def _each(mapping: CrmMapping, fields: Iterable[Field]) -> Iterator[tuple[Field, Ways]]:
     made = shapes.make(mapping)
     bodies: dict[str, Schema] = {
         "Member": made.member,
         "MemberChange": made.change,
         "RegistrationForm": made.registration,
     }
-    found = {}
-    for kind, field in sorted(mapping.personal_fields):
-        if field in mapping.kinds[kind].fields:
-            found[kind, field] = _of(kind, field, bodies)
-    return found
+    for kind, name in fields:
+        yield (kind, name), _of(kind, name, bodies)
 
 
 def _of(kind: str, field: str, bodies: Mapping[str, Schema]) -> Ways:

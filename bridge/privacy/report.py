@@ -181,9 +181,14 @@ def _result(scan: Mapping[str, Any] | None, fields: Iterable[Field]) -> Iterator
 _PLANTED_AS = {"credential": "password", "value": "openid"}
 
 
+def has_canary(name: str, planted: Iterable[str]) -> bool:
+    """Did the recorded walk plant a value of its own for this field?"""
+    return _PLANTED_AS.get(name, name) in set(planted)
+
+
 def _unplanted(planted: Iterable[str], fields: Iterable[Field]) -> str:
     known = set(planted)
-    bare = [f"`{k}.{name}`" for k, name in fields if _PLANTED_AS.get(name, name) not in known]
+    bare = [f"`{kind}.{name}`" for kind, name in fields if not has_canary(name, known)]
     if not bare:
         return "Every personal field has one."
     return (
