@@ -23,7 +23,8 @@ class Need:
     """`name`: the CRM's own; `field`: ours (`member.email`), "" for an id; `type`: what to make;
     `detail`: length, options, columns, for people. `trouble`: "" where the CRM has it and it fits,
     "missing" where it doesn't have it. `length`, `options` (label -> the CRM's value) of a column;
-    `to`: the kind that a lookup names; `label`: what staff see; `absent`: options to be added."""
+    `to`: the kind that a lookup names; `label`: what staff see; `absent`: options to be added;
+    `given`: the mapping's own word for the type."""
 
     what: What
     kind: str
@@ -39,6 +40,7 @@ class Need:
     to: str = ""
     label: str = ""
     secret: bool = False
+    given: str = ""
 
 
 def needs(
@@ -127,7 +129,8 @@ def _column(
         absent=tuple(absent),
         to=kind.lookups.get(name, ""),
         label=binding.label,
-        secret=binding.secret,
+        secret=binding.secret and binding.personal,
+        given=given,
     )
 
 

@@ -54,6 +54,7 @@ GUIDE = Guide(
         "malformed": "something that isn't the Web API answered: a proxy on the way, or a wrong "
         "url",
     },
+    installer="adapters.dynamics.provision:DataverseInstaller",
     notes=(
         "All tables are user or organization owned; give each privilege at organization level.",
         "A column of type date has the behaviour DateOnly.",
