@@ -225,4 +225,4 @@ def privileges(mapping: CrmMapping, guide: Guide) -> Iterator[tuple[str, str, st
             idle = set() if kind.kind in owners else {"link"}
             idle |= set() if kind.kind in targets else {"linked"}
             named = [guide.privileges.get(verb, verb) for verb in verbs if verb not in idle]
-            yield user, kind.table, ", ".join(named)
+            yield user, kind.table, ", ".join(dict.fromkeys(named))

@@ -26,6 +26,7 @@ from adapters.http import Answer
 _DETAILS: tuple[tuple[re.Pattern[str], type[CrmError], str], ...] = (
     (re.compile(r" module with id \S+ is not found\Z"), NotFound, "not-found"),
     (re.compile(r" with id \S+ is already exist\Z"), Conflict, "already-exist"),
+    (re.compile(r"\[AccessDeniedException\]"), BadCredentials, "access-denied"),
     (re.compile(r'\AThe option "id" with value '), NotFound, "no-id"),
     (re.compile(r'\AThe option "data" with value '), BadMapping, "no-module"),
     (re.compile(r"\AProperty \w+ in \w+ module is invalid\Z"), BadMapping, "no-property"),

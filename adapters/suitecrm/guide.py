@@ -20,7 +20,17 @@ GUIDE = Guide(
     "Repair and Rebuild; then `provision --apply` writes the check row.",
     lengths={"datetime": 20, "option": 20},
     own_columns={"version_column": ("cb_version_c", 32)},
+    privileges={
+        "read": "List, View",
+        "create": "Edit",
+        "update": "Edit",
+        "erase": "Delete",
+        "link": "Edit",
+        "linked": "View",
+    },
     advice={
+        "access-denied": "a role of this client's user lacks a right in the module: Admin > Role "
+        "Management, and what `provision --plan` lists",
         "bad-credentials": "check client_id and client_secret (Admin > OAuth2 Clients and Tokens), "
         "that the client is made for this grant, and its user's name and password",
         "bad-mapping": "the mapping or crm.options.version_column names a module or column that "

@@ -49,10 +49,13 @@ class Line:
         crm: str = CRM,
         workers: int = 1,
         overrides: Mapping[str, str] | None = None,
+        prepare: "Callable[[Line], None] | None" = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Starts all parts in order. `crm`: one of `crms()`. `workers`: processes of the web
-        server. `say`: progress. Raises RuntimeError where one doesn't start."""
+        server. `prepare`: makes the CRM ready before worker and web are started; by default it has
+        all tables, and gets the check row. `say`: progress. Raises RuntimeError where one doesn't
+        start."""
         if os.environ.get("BRIDGE_ENVIRONMENT") == "production":
             raise NotSandbox
         self.adapter = crm
@@ -61,6 +64,7 @@ class Line:
         self.url = f"http://127.0.0.1:{self.port}"
         self.children: dict[str, Child] = {}
         self._overrides, self._workers, self._say = dict(overrides or {}), workers, say
+        self._prepare = prepare or _mark
         self.redis: Embedded | None = None
         try:
             self._start()
@@ -74,7 +78,7 @@ class Line:
         self.redis = Embedded(self.directory / "redis")
         self._say(f"the sandbox: {self.adapter}, WeChat, SMS and mail gateways")
         self.sandbox = self._start_sandbox()
-        write_check_row(self.environ("worker"), say=lambda _: None)
+        self._prepare(self)
         self._say("one worker")
         self.start_worker()
         self._say(f"the web server on {self.url}")
@@ -186,6 +190,10 @@ class Line:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+
+def _mark(line: Line) -> None:
+    write_check_row(line.environ("worker"), say=lambda _: None)
 
 
 def crms() -> tuple[str, ...]:

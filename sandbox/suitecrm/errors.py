@@ -26,6 +26,12 @@ def refused(detail: str, content_type: str = JSON) -> SuiteError:
     return SuiteError(400, {"errors": errors}, content_type)
 
 
+def access_denied() -> SuiteError:
+    """No role of the user's allows it. Read in the source of 7.14.6 (lib/Exception and
+    Api/V8/Controller/ModuleController.php), not recorded."""
+    return refused("[SuiteCRM] [AccessDeniedException] ", API)
+
+
 def not_found(module: str, id: str) -> SuiteError:
     """There is no such record, or it was deleted."""
     return refused(f"{module} module with id {id} is not found", API)

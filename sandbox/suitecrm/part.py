@@ -12,10 +12,11 @@ from sandbox.kit.package import read
 from sandbox.suitecrm import schema
 from sandbox.suitecrm.errors import SuiteError, error_body, not_played
 from sandbox.suitecrm.install import install
-from sandbox.suitecrm.service import Reply, Service
+from sandbox.suitecrm.service import RIGHTS, Reply, Service
 from sandbox.suitecrm.store import Store
 from sandbox.suitecrm.tokens import CLIENTS, USERS, Authority
 
+_RIGHTS = {"admin": RIGHTS, "writer": RIGHTS, "reader": frozenset(("view",))}
 METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
 
@@ -33,11 +34,13 @@ class SuiteCrm:
         self.document = schema.bridged()
         self.service = Service(schema.schema_of(self.document), self.store)
         self.authority = Authority(kit.clock)
+        self.rights = dict(_RIGHTS)
         app = Flask("sandbox.suitecrm", static_folder=None)
         app.url_map.merge_slashes = False
         app.add_url_rule("/Api/access_token", view_func=self.token, methods=["POST"])
         app.add_url_rule("/Api/V8/<path:rest>", view_func=self.data, methods=METHODS)
         app.add_url_rule("/_sandbox/tokens", view_func=self.control_tokens, methods=["POST"])
+        app.add_url_rule("/_sandbox/users", view_func=self.control_users, methods=["POST"])
         app.add_url_rule("/_sandbox/package", view_func=self.control_package, methods=["POST"])
         app.register_error_handler(SuiteError, _refusal)
         app.register_error_handler(404, _unknown)
@@ -71,7 +74,8 @@ class SuiteCrm:
             said = {"message": "You have been successfully logged out"}
             return _response(Reply(200, {"meta": said, "data": []}))
         body = request.get_json(force=True, silent=True)
-        return _response(self.service.answer(request.method, path, search, body))
+        rights = self.rights[request.environ[USER]]
+        return _response(self.service.answer(request.method, path, search, body, rights))
 
     # -- control plane --------------------------------------------------------------------
 
@@ -94,8 +98,10 @@ class SuiteCrm:
         }
 
     def reset(self) -> None:
-        """No records, the package installed. Tokens stay good."""
+        """No records, the package installed, the reader's role without a right to write. Tokens
+        stay good."""
         self.store.clear()
+        self.rights = dict(_RIGHTS)
         self._show(schema.bridged())
 
     def seed(self, document: Any) -> Any:
@@ -124,6 +130,14 @@ class SuiteCrm:
         if request.get_json(force=True) != {"expire": True}:
             return jsonify(error="known here: expire"), 400
         self.authority.end()
+        return jsonify(ok=True)
+
+    def control_users(self) -> ResponseReturnValue:
+        """{"reader": {"rights": ["view", "edit", "delete"]}}: what its role allows."""
+        sent = request.get_json(force=True)
+        if not all(name in _RIGHTS and set(sent[name]["rights"]) <= RIGHTS for name in sent):
+            return jsonify(error=f"known here: rights {sorted(RIGHTS)} of {list(_RIGHTS)}"), 400
+        self.rights |= {name: frozenset(each["rights"]) for name, each in sent.items()}
         return jsonify(ok=True)
 
     def control_package(self) -> ResponseReturnValue:

@@ -6,12 +6,14 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from sandbox.suitecrm import query
-from sandbox.suitecrm.errors import API, invalid_option, not_played, refused
+from sandbox.suitecrm.errors import API, access_denied, invalid_option, not_played, refused
 from sandbox.suitecrm.schema import Module, Schema
 from sandbox.suitecrm.store import Row, Store, resource
 from sandbox.suitecrm.values import collated
 
 _DEFAULT_SIZE = 20
+RIGHTS = frozenset(("view", "edit", "delete"))
+"""What a role may allow in a module, as far as it is played."""
 _NOTHING = {"message": "Request was successful, but there is no result"}
 
 
@@ -30,8 +32,11 @@ class Service:
         self.schema = schema
         self._store = store
 
-    def answer(self, method: str, path: str, search: str, body: Any) -> Reply:
-        """`path` is what follows `/Api/V8/`. Raises SuiteError."""
+    def answer(
+        self, method: str, path: str, search: str, body: Any, rights: frozenset[str] = RIGHTS
+    ) -> Reply:
+        """`path` is what follows `/Api/V8/`; `rights`: the user's, in every module. Raises
+        SuiteError."""
         steps = [unquote(step) for step in path.split("/")]
         with self._store.lock:
             match method, steps:
@@ -41,16 +46,16 @@ class Service:
                 case "GET", ["meta", "fields", name]:
                     return self._meta_fields(self._module(name))
                 case "POST", ["module"]:
-                    return self._create(body)
+                    return self._create(body, rights)
                 case "PATCH", ["module"]:
-                    return self._update(body)
+                    return self._update(body, rights)
                 case "GET", ["module", name]:
+                    _need("view", rights)
                     return self._list(self._module(name), search)
                 case "GET", ["module", name, id]:
-                    return self._get(self._module(name), _uuid(id), search)
+                    return self._get(self._module(name), _uuid(id), search, rights)
                 case "DELETE", ["module", name, id]:
-                    self._store.delete(self._module(name), _uuid(id))
-                    return _said(f"Record with id {id} is deleted")
+                    return self._delete(self._module(name), _uuid(id), rights)
                 case _, ["module", name, id, "relationships", link, *rest]:
                     return self._related(method, self._module(name), id, link, rest, search, body)
         raise not_played("this resource")
@@ -75,20 +80,31 @@ class Service:
         id = data.get("id")
         return self._module(data["type"]), None if id is None else _uuid(id), attributes
 
-    def _create(self, body: Any) -> Reply:
+    def _create(self, body: Any, rights: frozenset[str]) -> Reply:
         module, id, attributes = self._sent(body)
+        if not self._store.is_taken(module, id):  # an id that is taken is told first
+            _need("edit", rights)
         row = self._store.create(module, id, attributes)
         return Reply(201, {"data": resource(module, row, None, after_write=True)})
 
-    def _update(self, body: Any) -> Reply:
+    def _update(self, body: Any, rights: frozenset[str]) -> Reply:
         module, id, attributes = self._sent(body)
         if id is None:
             raise not_played("a PATCH without an id")
+        self._store.get(module, id)
+        _need("edit", rights)
         row = self._store.update(module, id, attributes)
         return Reply(201, {"data": resource(module, row, None, after_write=True)})
 
-    def _get(self, module: Module, id: str, search: str) -> Reply:
+    def _delete(self, module: Module, id: str, rights: frozenset[str]) -> Reply:
+        self._store.get(module, id)
+        _need("delete", rights)
+        self._store.delete(module, id)
+        return _said(f"Record with id {id} is deleted")
+
+    def _get(self, module: Module, id: str, search: str, rights: frozenset[str]) -> Reply:
         row = self._store.get(module, id)
+        _need("view", rights)
         names = query.fields(module, query.parse(search, ("fields",)))
         return Reply(200, {"data": resource(module, row, names)})
 
@@ -163,6 +179,11 @@ class Service:
             "relationshipLink": link,
         }
         return Reply(201, {"meta": meta, "data": []})
+
+
+def _need(right: str, rights: frozenset[str]) -> None:
+    if right not in rights:
+        raise access_denied()
 
 
 def _said(message: str) -> Reply:

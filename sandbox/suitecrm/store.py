@@ -54,6 +54,10 @@ class Store:
         held = self._rows.get(module.name, {})
         return [held[id] for id in sorted(held) if not held[id].deleted]
 
+    def is_taken(self, module: Module, id: str | None) -> bool:
+        """By a record, also a deleted one."""
+        return id in self._rows.get(module.name, {})
+
     def get(self, module: Module, id: str) -> Row:
         """Raises SuiteError where there is none."""
         row = self._rows.get(module.name, {}).get(id)

