@@ -18,7 +18,7 @@ from adapters import registry
 from adapters.base import Adapter, Found, Remote, Trace
 from adapters.capabilities import Capabilities
 from adapters.errors import CrmError
-from bridge import log
+from bridge import log, security
 from bridge.budget import SharedBudget
 from bridge.keys import Keys, KeyTrouble, Role
 from bridge.notify import Gateway, HttpGateway, Notifier, SmtpGateway
@@ -108,7 +108,7 @@ def current() -> WebParts:
 def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
     """For a web process. Raises ConfigTrouble with every mistake."""
     settings, keys, mapping = foundation("web", environ)
-    log.setup(settings.log_level)
+    _listen(settings, keys)
     known = clients.load(ROOT / settings.oauth.clients_file)
     tokens, queue = Redis(settings.redis.tokens_url), Redis(settings.redis.queue_url)
     keyring, names = Keyring(keys["keyring"]), Pseudonyms(keys.one("index"))
@@ -155,7 +155,7 @@ def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
 def worker_parts(environ: Mapping[str, str] = os.environ) -> DrainParts:
     """For a worker process. Raises ConfigTrouble with every mistake."""
     settings, keys, mapping = foundation("worker", environ)
-    log.setup(settings.log_level)
+    _listen(settings, keys)
     tokens, queue = Redis(settings.redis.tokens_url), Redis(settings.redis.queue_url, timeout=10)
     budget = SharedBudget(tokens, keys.role, settings.crm.requests_per_second)
     adapter = _adapter(settings, keys, mapping, tokens, budget)
@@ -171,6 +171,14 @@ def worker_parts(environ: Mapping[str, str] = os.environ) -> DrainParts:
         replicas=settings.redis.queue_replicas,
         call_seconds=settings.crm.worker_timeout + settings.crm.connect_timeout,
     )
+
+
+def _listen(settings: Settings, keys: Keys) -> None:
+    """The process's log, and where its security events go."""
+    log.setup(settings.log_level)
+    to = settings.security_events
+    names = Pseudonyms(keys.one("index"))
+    security.setup(keys.role, names, to.url, to.token, to.ca_file or None)
 
 
 def _require_identity_key(adapter: Adapter, keys: Keys) -> None:

@@ -185,6 +185,17 @@ class ConsentPart(Part):
     )
 
 
+class SecurityEventsPart(Part):
+    url = _text(
+        "The collector outside the web tier that takes security events; empty: the log, without "
+        "pseudonyms",
+        load_default="",
+        validate=lambda url: not url or _URL(url),
+    )
+    token = _text("Its bearer token; from the environment or a file", load_default="")
+    ca_file = _text("A CA of its own, other than the public ones", load_default="")
+
+
 class BrandPart(Part):
     name = fields.Dict(
         keys=fields.String(),
@@ -226,6 +237,7 @@ class Root(Part):
     notify = _part(NotifyPart)
     limits = _part(LimitsPart)
     http = _part(HttpPart)
+    security_events = _part(SecurityEventsPart)
     consents = fields.List(fields.Nested(ConsentPart), load_default=list)
     brand = _part(BrandPart)
     egress = fields.List(

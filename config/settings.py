@@ -45,6 +45,7 @@ class Settings(SimpleNamespace):
     notify: Any
     limits: Any
     http: Any
+    security_events: Any
     consents: list[dict[str, Any]]
     brand: Any
     egress: list[str]
@@ -238,6 +239,8 @@ def _outgoing(checked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from ((f"crm.options.{n}", str(options[n])) for n in ("url", "authority") if n in options)
     if wechat["enabled"]:
         yield from ((f"wechat.{n}", wechat[n]) for n in ("api_base", "open_base", "mp_base"))
+    if checked["security_events"]["url"]:
+        yield "security_events.url", checked["security_events"]["url"]
     for channel in ("sms", "mail"):
         if checked["notify"][channel]["kind"] == "http":
             yield f"notify.{channel}.url", checked["notify"][channel]["url"]

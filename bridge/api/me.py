@@ -12,7 +12,7 @@ from flask import Response
 
 from adapters.base import Found
 from adapters.errors import Unavailable
-from bridge import edge
+from bridge import edge, security
 from bridge.api import answers, conditions, writing
 from bridge.api.call import Call, bad_parameter, query
 from bridge.api.prefer import preferences
@@ -65,6 +65,7 @@ def erase(call: Call) -> Response:
         record_of(call, ())
     removal = members.erasure(call.member_id)
     accepted = writing.accept(call, "erase", removal, route="DELETE /v1/me", content={})
+    security.tell("erase-asked", member=call.member_id, client=call.by.client_id)
 
     def done(_: Outcome) -> Response:
         call.parts.grants.revoke_member(call.member_id)

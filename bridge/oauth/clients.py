@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 
 from authlib.oauth2.rfc6749 import ClientMixin, scope_to_list
 
+from bridge import security
 from bridge.oauth.errors import Refusal
 from bridge.oauth.request import BridgeRequest
 from bridge.services.clients import CLIENT_ONLY, Client, Clients
@@ -76,6 +77,7 @@ def authenticate(clients: Clients, request: BridgeRequest, methods: Sequence[str
     client = clients.get(client_id) or _NOBODY
     holds = client.public if method == NONE else client.secret_holds(secret)
     if not holds or method not in methods:
+        security.tell("client-refused", client=client.client_id, reason=method)
         raise Refusal("invalid_client")
     request.auth_method = method
     return OauthClient(client)

@@ -18,7 +18,7 @@ import phonenumbers
 
 from adapters.base import Found, Trace
 from adapters.errors import NotFound
-from bridge import log
+from bridge import log, security
 from bridge.seal import Pseudonyms
 
 Kind = Literal["mobile", "email", "wechat_oa", "wechat_mini", "card"]
@@ -172,10 +172,14 @@ def resolve(
         return None
     member = row.lookups.get("member")
     bound_to = row.record.get("member_text") or ""
-    if member is None or not keys.holds(identity_id, bound_to, row.record.get("mac") or ""):
+    if member is None:
+        return None
+    if not keys.holds(identity_id, bound_to, row.record.get("mac") or ""):
+        security.tell("row-not-ours", member=member.id, reason=kind)
         return None
     if member.id != bound_to:
         if not _merged(crm, bound_to, member.id, trace):
+            security.tell("row-not-ours", member=member.id, reason=kind)
             return None
         log.event("identity-moved-by-merge", kind=kind)
     if member.record.get("state") == "inactive" or member.record.get("master") is not None:

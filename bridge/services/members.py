@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from adapters.base import Found, Operation, Trace
 from adapters.errors import NotFound
-from bridge import log
+from bridge import log, security
 from bridge.errors import FieldError, Problem
 from bridge.seal import Pseudonyms
 from bridge.services.identities import Reader
@@ -65,6 +65,7 @@ def belongs(found: Found, member_id: str) -> Found:
     """The one guard against mix-ups: the record is the asking member's own. Raises MixUp."""
     if found.kind != "member" or found.id != member_id:
         log.event("mix-up", logging.CRITICAL, kind=found.kind)
+        security.tell("mix-up", member=member_id)
         raise MixUp
     return found
 

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 from adapters.base import Found, Operation, Trace
 from adapters.errors import NotFound, Unavailable
+from bridge import security
 from bridge.errors import FieldError, Problem
 from bridge.seal import Pseudonyms
-from bridge.services import consents, members, passwords, proofs
+from bridge.services import consents, members, passwords, proofs, traces
 from bridge.services.consents import Answer
 from bridge.services.identities import Reader
 from bridge.services.passwords import Passwords
@@ -106,6 +107,10 @@ def register(tools: Tools, proven: Sequence[Proof], form: Form, visit: Visit) ->
         owner=visit.owner,
         fingerprint=_fingerprint(tools, proven, form, visit),
     )
+    if accepted.fresh:
+        told = {"client": visit.client, "reason": visit.channel}
+        trace = traces.trace_id(visit.trace.traceparent)
+        security.tell("registered", member=member_id, trace=trace, **told)
     return Registration(accepted.op, member_id, accepted.fresh)
 
 

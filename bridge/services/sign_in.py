@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from adapters.base import Found, Trace
+from bridge import security
+from bridge.errors import Problem
 from bridge.seal import Pseudonyms
-from bridge.services import identities, rehash
+from bridge.services import identities, rehash, traces
 from bridge.services.identities import IdentityKeys, NotNormal, Reader, SignIn
 from bridge.services.passwords import Passwords
 from bridge.services.proofs import Proof
@@ -68,14 +70,25 @@ def by_password(parts: Needs, attempt: Attempt) -> SignedIn | None:
     """Who signed in; None for every reason not to. Raises Problem (`too-many`, `busy`), CrmError,
     StoreDown."""
     kind, value = _name(attempt.identifier, parts.settings.region)
-    parts.limits.hit("sign_ins_per_network", network(attempt.address))
-    parts.limits.hit("sign_ins_per_client", attempt.client)
-    parts.limits.hit("sign_ins_per_identifier", kind, value)
+    where = network(attempt.address)
+    seen = {"client": attempt.client, "network": where, "trace": _id_of(attempt.trace)}
+    try:
+        parts.limits.hit("sign_ins_per_network", where)
+        parts.limits.hit("sign_ins_per_client", attempt.client)
+        parts.limits.hit("sign_ins_per_identifier", kind, value)
+    except Problem as problem:
+        security.tell("sign-in-limited", reason=str(problem.extensions["limit"]), **seen)
+        raise
     until = time.monotonic() + FLOOR_SECONDS
     try:
-        return _try(parts, kind, value, attempt)
+        found = _try(parts, kind, value, attempt)
     finally:
         time.sleep(max(0.0, until - time.monotonic()))
+    if found is None:
+        security.tell("sign-in-failed", **seen)
+    else:
+        security.tell("sign-in", member=found.member_id, reason="password", **seen)
+    return found
 
 
 def by_proof(parts: Needs, proof: Proof, trace: Trace | None = None) -> SignedIn | None:
@@ -85,7 +98,12 @@ def by_proof(parts: Needs, proof: Proof, trace: Trace | None = None) -> SignedIn
     if found is None:
         return None
     amr = {"mobile": ("otp", "sms"), "email": ("otp",)}.get(proof.kind, ("fed",))
+    security.tell("sign-in", member=found.member_id, reason=proof.kind, trace=_id_of(trace))
     return _signed_in(parts, found, amr)
+
+
+def _id_of(trace: Trace | None) -> str:
+    return traces.trace_id(trace.traceparent) if trace else ""
 
 
 def _name(identifier: str, region: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bridge import log
+from bridge import log, security
 from bridge.seal import Keyring, Mac, Pseudonyms, SealBroken
 from bridge.store import grant_scripts as scripts
 from bridge.store.authorizations import (
@@ -115,7 +115,7 @@ class Grants:
         name = digest(secret)
         answer = self._look([f"code:{name}", f"used:{name}"], [client_id])
         if answer[0] == "replay":
-            log.event("code-replayed", logging.WARNING, client=client_id)
+            security.tell("code-replayed", client=client_id)
         if answer[0] != "ok":
             return None
         try:
@@ -203,6 +203,8 @@ class Grants:
         )
         if answer[0] in ("reuse", "forward", "client"):
             log.event("refresh-" + answer[0], logging.WARNING, client=client_id)
+        if answer[0] == "reuse":
+            security.tell("refresh-reused", member=kept.member_id, client=client_id)
         if answer[0] not in ("ok", "forward"):
             return None
         return Issued(access, self._refresh_token(grant.id, answer[1]), seconds, asked, grant.id)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bridge import log
+from bridge import log, security
 from bridge.errors import Problem
 from bridge.services import traces
 from bridge.services.scenes import BadScene
@@ -101,6 +101,7 @@ def _check_signed(channel: Channel, query: Query, signature: str, *covered: str)
 
 def _refused(reason: str) -> Problem:
     log.event("wechat.refused", logging.WARNING, reason=reason)
+    security.tell("callback-refused", reason=reason)
     return Problem("forbidden")
 
 

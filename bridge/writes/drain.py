@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from adapters.base import Adapter
 from adapters.errors import Misconfigured, Throttled, Unavailable
-from bridge import log
+from bridge import log, security
 from bridge.seal import Mac, Opener
 from bridge.store import Redis, StoreDown
 from bridge.writes import dead_letters, envelope, scripts
@@ -333,6 +333,7 @@ class _Drain:
                 outcomes.append(replace(self._outcome(known, ending), owner=owner))
         op = known.op if known else ""
         log.event("write.dead_letter", logging.ERROR, op=op, lane=self.turn.lane)
+        security.tell("envelope-refused", reason=self.turn.lane)
         return self._settled([head], ending, outcomes, letter)
 
     def _accepted_owner(self, op: str) -> str:
