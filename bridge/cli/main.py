@@ -8,6 +8,8 @@ import click
 from bridge.keys import Role
 from config.settings import ConfigTrouble
 
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
@@ -238,14 +240,14 @@ def privacy_report(out: Path, scan: bool) -> None:
 
 
 @cli.command()
-@click.option(
-    "--out", default="docs/configuration.md", show_default=True, type=click.Path(path_type=Path)
-)
-def docs(out: Path) -> None:
-    """Write the table of all settings."""
-    from bridge.cli.settings_docs import run
+@click.option("--dir", "directory", default="docs", show_default=True, type=_FOLDER)
+def docs(directory: Path) -> None:
+    """Write the tables of all settings and of what each CRM can do."""
+    from bridge.cli import capabilities_docs, settings_docs
 
-    sys.exit(run(out))
+    for name, document in (("configuration", settings_docs), ("capabilities", capabilities_docs)):
+        (directory / f"{name}.md").write_text(document.text())
+        click.echo(f"{directory / name}.md written")
 
 
 def _role(name: str) -> Role:

@@ -4,10 +4,8 @@ Not for: saying what a setting means; its `help` in `config/schema.py` does.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import click
 from marshmallow import Schema, fields, missing, validate
 from marshmallow.fields import Field
 
@@ -42,13 +40,6 @@ The doctor alone reads two more variables, `DOCTOR_TOKENS_URL` and `DOCTOR_QUEUE
 the Redis user `doctor` of the shipped ACL files, with which it can look at settings and clocks that
 neither role may ask for. No process that serves needs them.
 """
-
-
-def run(out: Path) -> int:
-    """Write it."""
-    out.write_text(text())
-    click.echo(f"{out} written")
-    return 0
 
 
 def text() -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli import privacy_report, settings_docs
+from adapters import registry
+from adapters.capabilities import QUESTIONS
+from bridge.cli import capabilities_docs, privacy_report, settings_docs
 from bridge.cli.line import ROOT
 from bridge.cli.ways import ways
 from bridge.privacy import report
@@ -20,6 +22,16 @@ MAPPING = ROOT / "mappings" / "dynamics.yaml"
 def test_the_table_of_settings_is_up_to_date() -> None:
     """`python -m bridge docs` would change nothing."""
     assert (DOCS / "configuration.md").read_text() == settings_docs.text()
+
+
+def test_the_table_of_capabilities_is_up_to_date() -> None:
+    """Each adapter's answer to each question stands in it, as `python -m bridge docs` writes it."""
+    text = (DOCS / "capabilities.md").read_text()
+    assert text == capabilities_docs.text()
+    for name in registry.KNOWN:
+        told = registry.adapter_class(name).capabilities.as_dict()
+        assert set(told) == {each.name for each in QUESTIONS}
+        assert f"`{name}`" in text
 
 
 def test_the_privacy_report_is_up_to_date() -> None:
