@@ -264,19 +264,12 @@ class _Steps:
             *((self._unmake, each) for each in made if each.kind == "member"),
         ]
         for back, each in undo:
-            self._surely(back, each)
-
-    def _surely(self, back: Callable[[Operation], None], each: Operation) -> None:
-        for _ in range(TRIES):
             try:
-                return back(each)
+                back(each)
             except NotFound:
-                return None
-            except Throttled:
-                raise
-            except (StaleVersion, Unavailable):
                 continue
-        raise TryLater
+            except StaleVersion:  # the next turn looks again
+                raise TryLater from None
 
     def _release(self, wanted: Operation) -> None:
         """The row stays, since its id is the number's, and holds nothing."""

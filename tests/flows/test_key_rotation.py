@@ -7,7 +7,7 @@ from bridge.cli.line import Line
 from bridge.seal import b64
 from tests.flows.on_the_line.conftest import ROOMY, Watch, journey_of
 from tests.flows.on_the_line.crm import Crm
-from tests.flows.on_the_line.test_crm_trouble import effects, patch
+from tests.flows.on_the_line.test_crm_trouble import patch
 
 NEW = f"new {b64(b'n' * 32)}"
 
@@ -52,7 +52,7 @@ def test_a_retry_across_a_new_operation_key_is_the_same_write() -> None:
     """The key of operation ids is rotated between a request and its repetition: one effect."""
     key = {"Idempotency-Key": '"a-key-of-sixteen-characters"'}
     with Line(overrides=ROOMY) as line:
-        crm, watch = Crm(line.sandbox["dynamics"]), Watch(line)
+        crm, watch = Crm(line), Watch(line)
         journey = _member(line, watch)
         since = crm.last()
         first = patch(journey, "同一次", **key)
@@ -62,5 +62,5 @@ def test_a_retry_across_a_new_operation_key_is_the_same_write() -> None:
         again = patch(journey, "同一次", **key)
 
         assert (first.status_code, again.status_code) == (204, 204)
-        assert effects(crm, since) == ["同一次"]
+        assert crm.effects("given_name", since) == ["同一次"]
         assert watch.findings() == []

@@ -1,8 +1,9 @@
 """The whole line, a member for each test, and the privacy scan after each.
 
-HTTP in, the Dataverse sandbox over TLS out, two real servers under the shipped ACL, real worker
-processes; no mocks. Every value of every member so far is looked for after every test, wherever the
-bridge may have left it.
+A test marked `every_crm` runs once on each CRM that the sandbox plays, one line after the other;
+all others run on the first. HTTP in, the CRM's sandbox over TLS out, two real servers under the
+shipped ACL, real worker processes; no mocks. Every value of every member so far is looked for after
+every test, wherever the bridge may have left it.
 """
 
 import itertools
@@ -16,7 +17,7 @@ import requests
 
 from bridge.cli import holdings
 from bridge.cli.journey import Journey, Member
-from bridge.cli.line import Line
+from bridge.cli.line import CRM, Line, crms
 from bridge.privacy import Canary, Scan, places
 from tests.flows.on_the_line.crm import Crm
 
@@ -78,16 +79,23 @@ class Watch:
             yield f"file {path.name}", data
 
     def _new_addresses(self) -> Iterator[str]:
-        crm = self.line.sandbox["dynamics"]
+        crm = self.line.crm
         url = f"{crm['url']}/_sandbox/requests?since={self._asked}"
         answer = requests.get(url, verify=crm["ca_file"], timeout=10).json()["requests"]
         self._asked = max((each["n"] for each in answer), default=self._asked)
         yield from (each["path"] for each in answer)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A line for each CRM, where the test says that it holds on each."""
+    if "line" in metafunc.fixturenames:
+        every = metafunc.definition.get_closest_marker("every_crm")
+        metafunc.parametrize("line", crms() if every else [CRM], indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def line() -> Iterator[Line]:
-    with Line(overrides=ROOMY) as running:
+def line(request: pytest.FixtureRequest) -> Iterator[Line]:
+    with Line(crm=request.param, overrides=ROOMY) as running:
         yield running
 
 
@@ -108,7 +116,7 @@ def _nothing_personal_rests(watch: Watch) -> Iterator[None]:
 @pytest.fixture
 def crm(line: Line) -> Iterator[Crm]:
     """The CRM's control plane; its faults are gone after the test."""
-    plane = Crm(line.sandbox["dynamics"])
+    plane = Crm(line)
     yield plane
     plane.calm()
 
@@ -138,6 +146,15 @@ def journey_of(line: Line, watch: Watch) -> Journey:
     journey.follower = {"name": openid[-8:], "openid": openid}
     watch.plant(journey)
     return journey
+
+
+def forget_codes(line: Line) -> None:
+    """As if the minute between two codes to one number had passed."""
+    assert line.redis is not None
+    listing = redis.Redis.from_url(line.redis.url("tokens", "doctor"))
+    web = redis.Redis.from_url(line.redis.url("tokens", "web"))
+    for key in listing.scan_iter("otp:to:*"):
+        web.delete(key)
 
 
 @pytest.fixture

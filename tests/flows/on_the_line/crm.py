@@ -1,16 +1,72 @@
-"""The Dataverse sandbox's control plane, for tests. Not for: what the bridge asks of it."""
+"""The control plane of whichever CRM the sandbox plays, in the vocabulary's words.
 
-from typing import Any
+For tests, which ask for what a CRM can do and never for its name. Not for: what the bridge asks of
+it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import requests
+
+from adapters import registry
+from adapters.base import Adapter, FreeBudget, Remote, TokenCache
+from bridge.cli.line import ROOT, Line
+from mappings.binding import FieldBinding
+from mappings.converters import Bool, OptionTable
+from mappings.loader import load
+
+What = Literal["read", "create", "update", "any"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How this CRM is asked: the data's paths, the methods of each verb, and where the columns
+    stand in the body of an update."""
+
+    data: str
+    methods: Mapping[What, str]
+    columns: Callable[[Any], Any] = lambda body: body
+
+
+PROTOCOLS = {
+    "dynamics": Protocol("/api/data/", {"read": "GET", "create": "POST", "update": "PATCH"}),
+    "suitecrm": Protocol(
+        "/Api/V8/",
+        {"read": "GET", "create": "POST", "update": "PATCH"},
+        lambda body: body["data"]["attributes"],
+    ),
+}
+
+
+class _Tokens:
+    """A cache for one adapter of a test's own."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, float]] = {}
+
+    def get(self, name: str) -> tuple[str, float] | None:
+        return self._kept.get(name)
+
+    def put(self, name: str, token: str, seconds: float) -> None:
+        self._kept[name] = token, seconds
+
+    @contextmanager
+    def single_flight(self, name: str, seconds: float) -> Iterator[bool]:
+        yield True
 
 
 class Crm:
     """Faults, rows and the log of requests."""
 
-    def __init__(self, ready: dict[str, Any]) -> None:
-        """`ready`: the JSON object that the sandbox printed."""
-        self._url, self._ca = f"{ready['url']}/_sandbox", ready["ca_file"]
+    def __init__(self, line: Line) -> None:
+        """`line`: one that runs."""
+        self.mapping = load(ROOT / "mappings" / f"{line.adapter}.yaml")
+        self.can = registry.adapter_class(line.adapter).capabilities
+        self._line, self._protocol = line, PROTOCOLS[line.adapter]
+        self._url, self._ca = f"{line.crm['url']}/_sandbox", line.crm["ca_file"]
 
     def _call(self, method: str, path: str, **kwargs: Any) -> Any:
         answer = requests.request(
@@ -19,34 +75,99 @@ class Crm:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def fault(self, kind: str, times: int = 1, method: str = "", **more: Any) -> None:
-        """The next `times` matching Web API calls meet `kind`."""
-        match = {"path_prefix": "/api/data/"} | ({"method": method} if method else {})
+    # -- trouble --
+
+    def fault(self, kind: str, times: int = 1, on: What = "any", **more: Any) -> None:
+        """The next `times` matching calls for data meet `kind`."""
+        match = {"path_prefix": self._protocol.data}
+        if on != "any":
+            match["method"] = self._protocol.methods[on]
         self._call("POST", "faults", json={"kind": kind, "times": times, "match": match, **more})
 
     def calm(self) -> None:
-        """No faults, no latency."""
+        """No faults."""
         self._call("DELETE", "faults")
-        self._call("POST", "latency", json={"read": 0, "write": 0})
 
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        """A table as it is."""
-        return list(self._call("GET", "state")["tables"][table])
+    # -- what it holds --
 
-    def contact(self, mobile: str) -> dict[str, Any]:
-        """The one contact with this mobile."""
-        found = [row for row in self.rows("contacts") if row.get("mobilephone") == mobile]
-        assert len(found) == 1
-        return found[0]
+    def rows(self, kind: str) -> list[dict[str, Any]]:
+        """All records of a kind, by canonical names."""
+        binding = self.mapping.kinds[kind]
+        rows = self._call("GET", "state")["tables"].get(binding.entity_set, [])
+        return [
+            {"id": row[binding.id_column]}
+            | {name: _held(field, row.get(field.column)) for name, field in binding.fields.items()}
+            for row in rows
+        ]
+
+    def rows_of(self, kind: str, member: dict[str, Any]) -> list[dict[str, Any]]:
+        """Those that name this member."""
+        return [row for row in self.rows(kind) if row["member"] == member["id"]]
+
+    def members(self, mobile: str) -> list[dict[str, Any]]:
+        """Those with this mobile."""
+        return [row for row in self.rows("member") if row["mobile"] == mobile]
+
+    def member(self, mobile: str) -> dict[str, Any]:
+        """The one with this mobile."""
+        (found,) = self.members(mobile)
+        return found
+
+    def column(self, field: str) -> str:
+        """What this CRM calls a member's field."""
+        return self.mapping.kinds["member"].fields[field].column
+
+    # -- what was asked --
 
     def requests(self, since: int = 0) -> list[dict[str, Any]]:
-        """What was asked, in order."""
-        return list(self._call("GET", f"requests?since={since}")["requests"])
+        """For data, in order."""
+        asked = self._call("GET", f"requests?since={since}")["requests"]
+        return [each for each in asked if each["path"].startswith(self._protocol.data)]
+
+    def asked(self, what: What, since: int = 0) -> list[dict[str, Any]]:
+        """The requests of one verb."""
+        method = self._protocol.methods[what]
+        return [each for each in self.requests(since) if each["method"] == method]
 
     def last(self) -> int:
         """The number of the newest request."""
         return max((each["n"] for each in self.requests()), default=0)
 
-    def users(self, **users: Any) -> None:
-        """Change an application user's rights."""
-        self._call("POST", "users", json=users)
+    def effects(self, field: str, since: int) -> list[str]:
+        """The values of a member's field that updates brought here, in order."""
+        column, columns = self.column(field), self._protocol.columns
+        done = [r for r in self.asked("update", since) if r["status"] in (200, 201, 204)]
+        bodies = [columns(each["body"]) or {} for each in done]
+        return [body[column] for body in bodies if column in body]
+
+    # -- as staff would --
+
+    @contextmanager
+    def _staff(self) -> Iterator[Adapter]:
+        crm, tokens = self._line.crm, _Tokens()
+        cache: TokenCache = tokens  # type: ignore[assignment]
+        remote = Remote(crm["options"], crm["writer"], cache, FreeBudget(), "now")
+        adapter = registry.make(self._line.adapter, self.mapping, remote)
+        try:
+            yield adapter
+        finally:
+            adapter.close()
+
+    def edit(self, id: str, **changes: Any) -> None:
+        """A member's record is changed in the CRM itself."""
+        with self._staff() as crm:
+            crm.update("member", id, changes, crm.get("member", id, ()).version)
+
+    def remove(self, id: str) -> None:
+        """A member's record is deleted in the CRM itself."""
+        with self._staff() as crm:
+            crm.erase("member", id)
+
+
+def _held(field: FieldBinding, raw: Any) -> Any:
+    """Near enough to the canonical value for a test to compare."""
+    if isinstance(field.converter, Bool):
+        return raw in (True, 1, "1")
+    if raw == "":
+        return None
+    return field.converter.load(raw) if isinstance(field.converter, OptionTable) else raw

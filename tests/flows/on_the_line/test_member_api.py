@@ -1,4 +1,4 @@
-"""The member API over HTTP, on the whole line: Redis, worker, web server, Dataverse sandbox."""
+"""The member API over HTTP, on the whole line: Redis, worker, web server, CRM sandbox."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ import requests
 
 from bridge.cli.journey import Journey, bearer
 from bridge.cli.line import Line
-from tests.flows.on_the_line.conftest import Watch, new_member
+from tests.flows.on_the_line.conftest import Watch, forget_codes, new_member
 from tests.flows.on_the_line.crm import Crm
 
 CONSENTS = [{"purpose": "membership", "granted": True, "text_version": "2026-11"}]
@@ -60,25 +60,9 @@ class Someone(Journey):
         self.sign_in()
         return self
 
-    def crm(self, what: str, body: dict[str, Any]) -> None:
-        """Tell the Dataverse sandbox."""
-        crm = self.line.sandbox["dynamics"]
-        url = f"{crm['url']}/_sandbox/{what}"
-        if body.pop("clear", False):
-            self.http.delete(url, verify=crm["ca_file"]).raise_for_status()
-        else:
-            self.http.post(url, json=body, verify=crm["ca_file"]).raise_for_status()
 
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        """Of the CRM."""
-        return list(self.crm_rows()[table])
-
-    def contacts(self) -> list[dict[str, Any]]:
-        """Those with this number."""
-        return [row for row in self.rows("contacts") if row["mobilephone"] == self.member.mobile]
-
-
-def test_a_member_from_registration_to_erasure(someone: Someone) -> None:
+@pytest.mark.every_crm
+def test_a_member_from_registration_to_erasure(someone: Someone, crm: Crm) -> None:
     """Registered by a back end, signed in by the page, read, changed, and erased for good."""
     person = someone.join()
     me = person.api("GET", "/v1/me?fields=given_name,mobile")
@@ -90,25 +74,25 @@ def test_a_member_from_registration_to_erasure(someone: Someone) -> None:
     assert again.status_code == 304
     late = person.api("PATCH", "/v1/me", json={"given_name": "Bo"}, headers=headers)
     assert late.status_code == 412
-    (contact,) = person.contacts()
-    assert contact["firstname"] == "An"
+    assert crm.member(person.member.mobile)["given_name"] == "An"
     assert person.api("DELETE", "/v1/me").status_code == 204
-    assert person.contacts() == []
+    assert crm.members(person.member.mobile) == []
     assert person.api("GET", "/v1/me").status_code == 401
-    values = {row["cb_value"] for row in person.rows("cb_identities")}
-    assert person.member.mobile not in values
+    assert person.member.mobile not in {row["value"] for row in crm.rows("identity")}
 
 
-def test_sparse_fields_are_the_crms_select(someone: Someone) -> None:
+@pytest.mark.every_crm
+def test_sparse_fields_are_the_crms_select(someone: Someone, crm: Crm) -> None:
     """What isn't asked for isn't even asked of the CRM."""
     person = someone.join()
     person.api("GET", "/v1/me?fields=given_name")
-    query = person.crm_requests()[-1]
-    assert "firstname" in str(query)
-    assert "emailaddress1" not in str(query)
+    query = str(crm.requests()[-1])
+    assert crm.column("given_name") in query
+    assert crm.column("email") not in query
 
 
-def test_consents_are_rows_in_the_crm(someone: Someone) -> None:
+@pytest.mark.every_crm
+def test_consents_are_rows_in_the_crm(someone: Someone, crm: Crm) -> None:
     """An answer adds a row; the newest counts; the history stays."""
     person = someone.join()
     for granted in (True, False):
@@ -121,25 +105,69 @@ def test_consents_are_rows_in_the_crm(someone: Someone) -> None:
         "membership": True,
         "marketing": False,
     }
-    (contact,) = person.contacts()
-    mine = [row for row in person.rows("cb_consents") if contact["contactid"] in row.values()]
-    assert len(mine) == 3
+    assert len(crm.rows_of("consent", crm.member(person.member.mobile))) == 3
 
 
-def test_ten_devices_make_one_member(someone: Someone) -> None:
+@pytest.mark.every_crm
+def test_ten_devices_make_one_member(someone: Someone, crm: Crm) -> None:
     """The same registration ten times at once, and a second proof after: one contact."""
     form = someone.form()
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: someone.as_backend("/v1/registrations", form), range(10)))
     assert {answer.status_code for answer in answers} <= {201, 202}
     assert len({a.json().get("operation") or a.json()["id"] for a in answers}) == 1
-    assert len(someone.contacts()) == 1
+    assert len(crm.members(someone.member.mobile)) == 1
 
 
-def test_a_write_waits_for_a_crm_that_is_down(someone: Someone) -> None:
+@pytest.mark.every_crm
+def test_two_registrations_of_one_number_make_one_member(someone: Someone, crm: Crm) -> None:
+    """Two devices prove the same number and register at once: one is a member, the other is told
+    that there is one."""
+    first = someone.form()
+    forget_codes(someone.line)
+    forms = first, someone.form()
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda f: someone.as_backend("/v1/registrations", f), forms))
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    member = crm.member(someone.member.mobile)
+    assert [row["kind"] for row in crm.rows_of("identity", member)] == ["mobile"]
+    someone.sign_in()
+
+
+@pytest.mark.every_crm
+def test_a_registration_that_the_crm_refuses_leaves_nothing(someone: Someone, crm: Crm) -> None:
+    """Refused, midway where it goes step by step: no member, no consent, and the number is free
+    for the next try."""
+    form = someone.form()
+    crm.fault("status", on="create", status=400, skip=0 if crm.can.atomic_batch else 2)
+    refused = someone.as_backend("/v1/registrations", form)
+    assert refused.status_code == 422
+    assert crm.members(someone.member.mobile) == []
+    assert someone.member.mobile not in {row["value"] for row in crm.rows("identity")}
+    forget_codes(someone.line)
+    someone.join()
+    assert len(crm.rows_of("consent", crm.member(someone.member.mobile))) == 1
+
+
+@pytest.mark.every_crm
+def test_a_member_whose_record_staff_deleted_can_register_again(someone: Someone, crm: Crm) -> None:
+    """Deleted in the CRM itself: what is left of it is gone, and the number is free."""
+    person = someone.join()
+    old = crm.member(person.member.mobile)["id"]
+    crm.remove(old)
+    assert person.api("GET", "/v1/me").status_code == 410
+    forget_codes(person.line)
+    person.join()
+    new = crm.member(person.member.mobile)
+    assert new["id"] != old
+    assert [row["value"] for row in crm.rows_of("identity", new)] == [person.member.mobile]
+
+
+@pytest.mark.every_crm
+def test_a_write_waits_for_a_crm_that_is_down(someone: Someone, crm: Crm) -> None:
     """202 while the CRM answers nothing; the member reads it by `after=` once it is done, once."""
     person = someone.join()
-    person.crm("faults", {"kind": "cut_before", "match": {"method": "PATCH"}, "times": 2})
+    crm.fault("cut_before", on="update", times=2)
     answer = person.api(
         "PATCH", "/v1/me", json={"given_name": "An"}, headers={"Prefer": "respond-async"}
     )
@@ -152,56 +180,40 @@ def test_a_write_waits_for_a_crm_that_is_down(someone: Someone) -> None:
     assert read.json()["given_name"] == "An"
     shown = person.api("GET", answer.headers["Location"]).json()
     assert (shown["status"], shown["etag"]) == ("applied", read.headers["ETag"])
-    (contact,) = person.contacts()
-    assert contact["cb_lastoperations"].split().count(op[:10]) == 1
+    carried = crm.member(person.member.mobile)["last_operations"].split()
+    assert carried.count(op[:10]) == 1
 
 
-def deactivate(person: Someone) -> None:
+def deactivate(person: Someone, crm: Crm) -> None:
     """As staff would, in the CRM."""
-    (contact,) = person.contacts()
-    crm = person.line.sandbox["dynamics"]
-    token = person.http.post(
-        f"{crm['authority']}/oauth2/v2.0/token",
-        data={
-            "grant_type": "client_credentials",
-            "client_id": crm["writer"]["client_id"],
-            "client_secret": crm["writer"]["client_secret"],
-            "scope": f"{crm['url']}/.default",
-        },
-        verify=crm["ca_file"],
-    ).json()["access_token"]
-    person.http.patch(
-        f"{crm['url']}/api/data/v9.2/contacts({contact['contactid']})",
-        json={"statecode": 1},
-        headers=bearer(token) | {"If-Match": "*"},
-        verify=crm["ca_file"],
-    ).raise_for_status()
+    crm.edit(crm.member(person.member.mobile)["id"], state="inactive")
 
 
-def test_a_member_that_staff_deactivate_is_signed_out(someone: Someone) -> None:
+@pytest.mark.every_crm
+def test_a_member_that_staff_deactivate_is_signed_out(someone: Someone, crm: Crm) -> None:
     """Deactivated in the CRM: the next read is 401, and so is every other after it."""
     person = someone.join()
-    deactivate(person)
+    deactivate(person, crm)
     assert person.api("GET", "/v1/me").status_code == 401
     assert person.api("PATCH", "/v1/me", json={"given_name": "An"}).status_code == 401
 
 
-def test_a_member_that_staff_deactivate_changes_nothing(someone: Someone) -> None:
+@pytest.mark.every_crm
+def test_a_member_that_staff_deactivate_changes_nothing(someone: Someone, crm: Crm) -> None:
     """Before any read has told so, a write on the deactivated record is refused, not applied."""
     person = someone.join()
     etag = person.api("GET", "/v1/me").headers["ETag"]
-    deactivate(person)
+    deactivate(person, crm)
     plain = person.api("PATCH", "/v1/me", json={"given_name": "An"})
     based = person.api("PATCH", "/v1/me", json={"given_name": "An"}, headers={"If-Match": etag})
     assert (plain.status_code, based.status_code) == (422, 422)
-    (contact,) = person.contacts()
-    assert contact["firstname"] == person.member.given_name
+    assert crm.member(person.member.mobile)["given_name"] == person.member.given_name
 
 
-def test_a_crm_that_is_down_is_told_soon(someone: Someone) -> None:
+def test_a_crm_that_is_down_is_told_soon(someone: Someone, crm: Crm) -> None:
     """503 with Retry-After within 4.5 s each; once the breaker is open, within 50 ms."""
     person = someone.join()
-    person.crm("faults", {"kind": "reset", "match": {"path_prefix": "/api"}, "times": 1000})
+    crm.fault("reset", times=1000)
     times = []
     for _ in range(60):
         began = time.monotonic()
@@ -211,7 +223,7 @@ def test_a_crm_that_is_down_is_told_soon(someone: Someone) -> None:
         assert int(answer.headers["Retry-After"]) >= 1
     assert max(times) < 4.5
     assert statistics.median(times[-20:]) < 0.05
-    person.crm("faults", {"clear": True})
+    crm.calm()
     deadline = time.monotonic() + 15
     while person.api("GET", "/v1/me").status_code != 200 and time.monotonic() < deadline:
         time.sleep(0.5)

@@ -11,7 +11,7 @@ from bridge.cli.journey import Journey
 from bridge.cli.line import Line
 from tests.flows.on_the_line.conftest import ROOMY, Watch, journey_of
 from tests.flows.on_the_line.crm import Crm
-from tests.flows.on_the_line.test_crm_trouble import effects, patch, read, until
+from tests.flows.on_the_line.test_crm_trouble import patch, read, until
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_without_the_queue_writes_are_refused_and_reads_go_on(
     assert int(refused.headers["Retry-After"]) >= 1
     assert reading.status_code == 200
     until(lambda: patch(member, "又有队列").status_code == 204, 30)
-    assert crm.contact(member.member.mobile)["firstname"] == "又有队列"
+    assert crm.member(member.member.mobile)["given_name"] == "又有队列"
 
 
 def test_without_the_tokens_nobody_is_let_in(line: Line, member: Journey) -> None:
@@ -84,7 +84,7 @@ def test_without_the_tokens_nobody_is_let_in(line: Line, member: Journey) -> Non
 def test_a_killed_worker_loses_nothing(line: Line, member: Journey, crm: Crm) -> None:
     """A worker killed in the middle of a call: another one finishes the write, once."""
     since = crm.last()
-    crm.fault("slow", times=1, method="PATCH", seconds=2)
+    crm.fault("slow", times=1, on="update", seconds=2)
     assert patch(member, "不丢失", Prefer="respond-async").status_code == 202
     time.sleep(0.5)
 
@@ -92,15 +92,15 @@ def test_a_killed_worker_loses_nothing(line: Line, member: Journey, crm: Crm) ->
     line.children["worker"].stop()
     line.start_worker()
 
-    until(lambda: crm.contact(member.member.mobile)["firstname"] == "不丢失", 30)
+    until(lambda: crm.member(member.member.mobile)["given_name"] == "不丢失", 30)
     time.sleep(3)
-    assert effects(crm, since) == ["不丢失"]
+    assert crm.effects("given_name", since) == ["不丢失"]
 
 
 def test_rq_keys_deleted_at_any_time_lose_nothing(line: Line, member: Journey, crm: Crm) -> None:
     """RQ only wakes up: without its keys the mailbox is due again by itself."""
     client = queue(line)
-    crm.fault("status", times=1, method="PATCH", status=503)
+    crm.fault("status", times=1, on="update", status=503)
     assert patch(member, "仍然到达", Prefer="respond-async").status_code == 202
 
     for _ in range(10):
@@ -109,7 +109,7 @@ def test_rq_keys_deleted_at_any_time_lose_nothing(line: Line, member: Journey, c
             client.delete(*keys)
         time.sleep(0.1)
 
-    until(lambda: crm.contact(member.member.mobile)["firstname"] == "仍然到达", 30)
+    until(lambda: crm.member(member.member.mobile)["given_name"] == "仍然到达", 30)
 
 
 def test_without_a_worker_a_write_waits(line: Line, member: Journey, crm: Crm) -> None:
@@ -120,7 +120,7 @@ def test_without_a_worker_a_write_waits(line: Line, member: Journey, crm: Crm) -
     line.start_worker()
 
     assert answer.status_code == 202
-    until(lambda: crm.contact(member.member.mobile)["firstname"] == "等工人", 30)
+    until(lambda: crm.member(member.member.mobile)["given_name"] == "等工人", 30)
 
 
 def test_a_queue_that_forgets_is_not_written_to(line: Line, member: Journey) -> None:
