@@ -1,5 +1,6 @@
 """Lists of records: filter, order, pages and counts. Not for: a filter's operators."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,7 +45,7 @@ def meeting(records: Records, call: Call, module: Module, rows: Iterable[Row]) -
             continue
         if name not in (*_KNOWN, *_IGNORED):
             raise not_played("this parameter of a list")
-    test = Filters(records, call.caller.user, module).test(call.args.get("filter"))
+    test = Filters(records, call.caller.user, module).test(_filter(call.args.get("filter")))
     return [row for row in rows if test(row)]
 
 
@@ -68,6 +69,16 @@ def _key(row: Row, name: str) -> tuple[bool, Any]:
     if isinstance(held, list):
         held = ",".join(held)
     return (True, collated(held) if isinstance(held, str) else held)
+
+
+def _filter(given: Any) -> Any:
+    """In an address it may be one JSON text."""
+    if not isinstance(given, str) or not given:
+        return given
+    try:
+        return json.loads(given)
+    except ValueError:
+        raise SugarError("invalid_parameter") from None
 
 
 def _whole(call: Call, name: str, default: int) -> int:

@@ -71,9 +71,8 @@ def body(data: bytes, content_type: str) -> dict[str, Any]:
 
 
 def _listed(value: Any) -> Any:
-    """PHP's table with the keys 0, 1, 2 … is a list."""
+    """PHP's table whose keys are numbers is a list."""
     if not isinstance(value, dict):
         return value
     inner = {name: _listed(each) for name, each in value.items()}
-    numbered = [str(number) for number in range(len(inner))]
-    return list(inner.values()) if list(inner) == numbered else inner
+    return list(inner.values()) if all(name.isdigit() for name in inner) else inner

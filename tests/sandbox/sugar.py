@@ -76,3 +76,8 @@ class Sugar:
     def state(self) -> dict[str, Any]:
         """What the sandbox holds."""
         return dict(self.http.get(f"{self.root}/_sandbox/state", timeout=10).json())
+
+
+def label(answer: requests.Response) -> tuple[int, str]:
+    """Status and label of a refusal."""
+    return answer.status_code, answer.json()["error"]

@@ -4,12 +4,7 @@ import json
 
 import pytest
 
-from tests.sandbox.sugar import Sugar
-
-
-def label(answer):
-    """Status and label of a refusal."""
-    return answer.status_code, answer.json()["error"]
+from tests.sandbox.sugar import Sugar, label
 
 
 def test_the_reply_has_what_the_documents_list(sugar):
