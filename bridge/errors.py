@@ -34,6 +34,7 @@ KINDS: Mapping[str, Kind] = {
     "method-not-allowed": Kind(405, "Not with this method", "See the Allow header."),
     "not-acceptable": Kind(406, "Not in this form", "This resource has JSON only."),
     "conflict": Kind(409, "It exists already", "A record with this identity exists; sign in."),
+    "last-way": Kind(409, "It has to stay", "It is the last way to sign in; add another first."),
     "gone": Kind(410, "It was erased", "This member's data were erased."),
     "stale": Kind(412, "It has changed", "The record changed since that ETag; read it again."),
     "too-large": Kind(413, "Too large", "The body is over the limit."),

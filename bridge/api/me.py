@@ -18,7 +18,7 @@ from bridge.api.call import Call, bad_parameter, query
 from bridge.api.prefer import preferences
 from bridge.api.seldom import Seldom
 from bridge.errors import FieldError, Problem
-from bridge.services import members, versions
+from bridge.services import members, step_up, versions
 from bridge.services.members import Holder, SessionOver
 from bridge.store import StoreDown
 from bridge.writes.write import Base, Outcome
@@ -44,6 +44,8 @@ def change(call: Call) -> Response:
     if not call.form:
         raise Problem("validation", [FieldError("", "empty")])
     members.plausible(call.form, call.parts.clock())
+    if "email" in call.form:  # a claim may send a code there
+        step_up.required(call.by, call.parts.clock(), call.parts.settings.oauth.step_up_seconds)
     accepted = writing.accept(
         call,
         "update",

@@ -19,6 +19,7 @@ from bridge.api.call import Call
 from bridge.api.routes import Route
 from bridge.api.shapes import Shapes
 from bridge.parts import WebParts
+from bridge.services import step_up
 from bridge.store.limits import WINDOWS
 
 PROBLEM = "application/problem+json"
@@ -76,6 +77,8 @@ def _view(parts: WebParts, made: Shapes, route: Route) -> Callable[..., Response
 
     def view(**path: str) -> Response:
         caller = None if route.who is Who.ANYBODY else admit(parts, route.who, route.scopes)
+        if route.fresh and caller is not None:
+            step_up.required(caller, parts.clock(), parts.settings.oauth.step_up_seconds)
         given = body.load(form, readable) if form else {}
         response = route.view(Call(parts, made, caller, given, path))
         if policy:
@@ -119,9 +122,11 @@ def _documented(found: Blueprint, route: Route, made: Shapes) -> Callable[[Any],
     if route.who is not Who.ANYBODY:
         manual["security"] = [{_SCHEME: list(route.scopes)}]
         manual["description"] = f"Token: {_WHOSE[route.who]}. Scope: {' or '.join(route.scopes)}."
+        manual["description"] += _FRESH if route.fresh else ""
     return found.doc(**manual)  # type: ignore[no-any-return]
 
 
+_FRESH = " Needs a recent sign-in (RFC 9470)."
 _WHOSE = {Who.MEMBER: "a member's", Who.CLIENT: "the client's own", Who.EITHER: "either"}
 
 

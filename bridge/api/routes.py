@@ -14,11 +14,13 @@ from bridge.api import (
     capabilities,
     consents,
     health,
+    identities,
     me,
     operations,
     otp,
     registrations,
     resets,
+    vouching,
 )
 from bridge.api.bearer import Who
 from bridge.api.call import Call
@@ -47,7 +49,8 @@ PREFER = Parameter(
 
 @dataclass(frozen=True)
 class Route:
-    """`body`, and `answers` by status, name shapes of `bridge/api/shapes.py`; "" is no body."""
+    """`body`, and `answers` by status, name shapes of `bridge/api/shapes.py`; "" is no body.
+    `fresh`: only soon after a sign-in (`oauth.step_up_seconds`)."""
 
     method: str
     path: str
@@ -59,6 +62,7 @@ class Route:
     body: str = ""
     parameters: tuple[Parameter, ...] = ()
     limits: tuple[str, ...] = field(default=())
+    fresh: bool = False
 
 
 ROUTES: tuple[Route, ...] = (
@@ -101,6 +105,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "DELETE", "/v1/me", me.erase, Who.MEMBER, ("member:erase",),
         "Erase the member", {204: "", 202: "OperationShown"}, parameters=(KEY, PREFER),
+        fresh=True,
     ),
     Route(
         "GET", "/v1/me/consents", consents.read, Who.MEMBER, ("consents:read",),
@@ -114,6 +119,42 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "PUT", "/v1/me/password", account.change_password, Who.MEMBER, ("account:write",),
         "Change the password", {204: "", 202: "OperationShown"}, "PasswordForm", (KEY, PREFER),
+    ),
+    Route(
+        "POST", "/v1/me/codes", identities.start_code, Who.MEMBER, ("account:write",),
+        "Send a code to an address to sign in with", {202: "Challenge"}, "AddressForm",
+        limits=("codes_per_address", "codes_per_network", "codes_per_client"),
+    ),
+    Route(
+        "POST", "/v1/me/codes/<id>/verify", otp.verify, Who.MEMBER, ("account:write",),
+        "Turn the right code into a proof", {200: "ProofShown"}, "CodeForm",
+    ),
+    Route(
+        "PUT", "/v1/me/mobile", identities.put_mobile, Who.MEMBER, ("account:write",),
+        "Change the mobile", {204: "", 202: "OperationShown"}, "ProofForm", (KEY, PREFER),
+        fresh=True,
+    ),
+    Route(
+        "PUT", "/v1/me/email", identities.put_email, Who.MEMBER, ("account:write",),
+        "Change the e-mail", {204: "", 202: "OperationShown"}, "ProofForm", (KEY, PREFER),
+        fresh=True,
+    ),
+    Route(
+        "GET", "/v1/me/identities", identities.read, Who.MEMBER, ("account:read",),
+        "Read what signs the member in", {200: "IdentitiesShown"},
+    ),
+    Route(
+        "POST", "/v1/me/identities", identities.link, Who.MEMBER, ("account:write",),
+        "Link what was vouched for", {204: "", 202: "OperationShown"}, "ProofForm", (KEY, PREFER),
+        fresh=True,
+    ),
+    Route(
+        "DELETE", "/v1/me/identities/<id>", identities.unlink, Who.MEMBER, ("account:write",),
+        "Unlink", {204: "", 202: "OperationShown"}, parameters=(KEY, PREFER), fresh=True,
+    ),
+    Route(
+        "POST", "/v1/proofs", vouching.create, Who.CLIENT, ("identities:vouch",),
+        "Vouch for a card or a WeChat user", {201: "ProofShown"}, "VouchForm",
     ),
     Route(
         "GET", "/v1/operations/<id>", operations.read, Who.EITHER,

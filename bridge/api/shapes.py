@@ -74,6 +74,44 @@ class PasswordForm(Strict):
     current_password = fields.String(load_only=True, validate=validate.Length(max=256))
 
 
+class AddressForm(Strict):
+    """An address that the member wants to sign in with: where a code is to go."""
+
+    channel = fields.String(required=True, validate=validate.OneOf(["sms", "mail"]))
+    address = fields.String(required=True, validate=validate.Length(min=3, max=200))
+    language = fields.String(load_default="zh-CN", validate=validate.OneOf(["zh-CN", "en"]))
+
+
+class ProofForm(Strict):
+    """What was proven or vouched for."""
+
+    proof = fields.String(required=True, validate=validate.Length(min=16, max=2000))
+
+
+class VouchForm(Strict):
+    """What the client itself has seen: a card's number, or `appid:openid`."""
+
+    kind = fields.String(
+        required=True, validate=validate.OneOf(["card", "wechat_oa", "wechat_mini"])
+    )
+    value = fields.String(required=True, validate=validate.Length(min=3, max=200))
+
+
+class IdentityShown(Schema):
+    """What signs the member in. `value` is null for WeChat."""
+
+    id = fields.String(required=True)
+    kind = fields.String(required=True)
+    value = fields.String(required=True, allow_none=True)
+    verified_at = fields.AwareDateTime(required=True, allow_none=True, format="iso")
+
+
+class IdentitiesShown(Schema):
+    """All of them."""
+
+    identities = fields.List(fields.Nested(IdentityShown), required=True)
+
+
 class Challenge(Schema):
     """A code is on its way. Seconds."""
 

@@ -28,6 +28,7 @@ class Ways:
 
 
 _PROVING = (
+    "POST /v1/me/codes",
     "POST /v1/otp",
     "POST /v1/password-resets",
     "POST /v1/registrations (in a proof)",
@@ -38,7 +39,15 @@ _PROVING = (
 _NAMED_OTHERWISE: Mapping[Field, Ways] = {
     ("member", "mobile"): Ways(_PROVING, ("the gateway (SMS)", "/register/details (page, masked)")),
     ("member", "email"): Ways(
-        ("POST /v1/otp", "POST /v1/registrations (in a proof)"), ("the gateway (mail)",)
+        (
+            "POST /v1/me/codes",
+            "POST /v1/otp",
+            "POST /v1/password-resets",
+            "POST /v1/registrations (in a proof)",
+            "PUT /v1/me/email (in a proof)",
+            "/reset (page)",
+        ),
+        ("the gateway (mail)",),
     ),
     ("member", "credential"): Ways(
         (
@@ -58,10 +67,11 @@ _NAMED_OTHERWISE: Mapping[Field, Ways] = {
         (
             *_PROVING,
             "/sign-in (page)",
+            "POST /v1/proofs",
             "POST /wechat/callback (openid)",
             "GET /wechat/oauth/return (openid, from WeChat)",
         ),
-        ("the gateway (SMS, mail)", "WeChat (openid)"),
+        ("the gateway (SMS, mail)", "GET /v1/me/identities", "WeChat (openid)"),
     ),
     ("member", "given_name"): Ways((), ("/oauth/userinfo",)),
     ("member", "family_name"): Ways((), ("/oauth/userinfo",)),

@@ -49,11 +49,12 @@ SCOPES: Mapping[str, str] = {
     "account:write": "Password, e-mail, mobile, identities and sessions of the member",
     "registrations:write": "POST /v1/otp and /v1/registrations",
     "resets:write": "POST /v1/password-resets",
+    "identities:vouch": "POST /v1/proofs: cards and WeChat users that the client itself has seen",
     "qr:write": "POST /v1/qr-codes",
 }
 """Every scope, and what it opens."""
 
-CLIENT_ONLY = frozenset(["registrations:write", "resets:write", "qr:write"])
+CLIENT_ONLY = frozenset(["registrations:write", "resets:write", "identities:vouch", "qr:write"])
 """Scopes of a client's own, for which no member is asked."""
 
 

@@ -9,9 +9,10 @@ CRM URL, and two devices that register one number meet in the CRM itself. The ke
 import hmac
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from datetime import datetime
+from typing import Any, Literal, Protocol
 
 import idna
 import phonenumbers
@@ -127,6 +128,30 @@ class IdentityKeys:
         were made with."""
         row = self.id("check", "identity-key")
         return row, self.mac(row, "identity-key")
+
+
+RELEASED: Mapping[str, None] = {
+    "value": None,
+    "member": None,
+    "member_text": None,
+    "mac": None,
+    "verified_at": None,
+}
+"""What a row holds of nobody: it stays, since its id is the address's own."""
+
+
+def bound(
+    keys: IdentityKeys, kind: str, value: str, member_id: str, at: datetime
+) -> dict[str, Any]:
+    """What a row says of an address (in normal form) that is a member's."""
+    return {
+        "kind": kind,
+        "value": value,
+        "member": member_id,
+        "member_text": member_id,
+        "mac": keys.mac(keys.id(kind, value), member_id),
+        "verified_at": at,
+    }
 
 
 class Reader(Protocol):

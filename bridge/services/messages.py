@@ -55,6 +55,30 @@ _TEXTS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "subject": "{brand}: your password is being changed",
         },
     },
+    "address-changed": {
+        "zh-CN": {
+            "text": "【{brand}】您的会员账户登录方式正在更改，所有设备将退出登录。"
+            "如非本人操作，请立即联系我们。",
+            "subject": "{brand}：您的登录方式已更改",
+        },
+        "en": {
+            "text": "{brand}: the way you sign in to your membership is being changed, and every "
+            "device is signed out. If that wasn't you, contact us at once.",
+            "subject": "{brand}: the way you sign in is being changed",
+        },
+    },
+    "identity-linked": {
+        "zh-CN": {
+            "text": "【{brand}】您的会员账户正在关联一种新的登录方式。"
+            "如非本人操作，请立即联系我们。",
+            "subject": "{brand}：新的登录方式",
+        },
+        "en": {
+            "text": "{brand}: another way to sign in is being linked to your membership. If that "
+            "wasn't you, contact us at once.",
+            "subject": "{brand}: another way to sign in",
+        },
+    },
 }
 """Template -> language -> text and (for mails) subject. What the CRM hasn't confirmed yet is told
 as under way."""

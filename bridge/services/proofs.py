@@ -20,7 +20,7 @@ from bridge.store.challenges import LONGEST_SECONDS, TICKET_SECONDS, Challenges
 from bridge.store.links import Links
 
 LIFE_SECONDS = 600
-Purpose = Literal["registration", "sign-in", "claim", "reset", "change", "step-up"]
+Purpose = Literal["registration", "sign-in", "claim", "reset", "change", "link", "step-up"]
 
 
 class Needs(Protocol):
@@ -109,6 +109,11 @@ def _refused(pointer: str) -> Problem:
 def grant_binding(grant_id: str) -> str:
     """How a ticket names the member's session that it is for."""
     return "grant:" + grant_id
+
+
+def sector_binding(sector: str) -> str:
+    """How a ticket names the group of clients that it is for."""
+    return "sector:" + sector
 
 
 def client_binding(client_id: str) -> str:

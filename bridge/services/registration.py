@@ -18,7 +18,7 @@ from adapters.errors import NotFound, Unavailable
 from bridge import security
 from bridge.errors import FieldError, Problem
 from bridge.seal import Pseudonyms
-from bridge.services import consents, members, passwords, proofs, traces
+from bridge.services import consents, identities, members, passwords, proofs, traces
 from bridge.services.consents import Answer
 from bridge.services.identities import Reader
 from bridge.services.passwords import Passwords
@@ -223,14 +223,8 @@ class _Plan:
         }
 
     def _identity(self, proof: Proof, row: Found | None, at: datetime) -> Operation:
-        record: dict[str, Any] = {
-            "kind": proof.kind,
-            "value": proof.value,
-            "member": self.member_id,
-            "member_text": self.member_id,
-            "mac": self.tools.identity_keys.mac(proof.identity_id, self.member_id),
-            "verified_at": at,
-        }
+        keys = self.tools.identity_keys
+        record = identities.bound(keys, proof.kind, proof.value, self.member_id, at)
         if row is None:
             return Operation("create", "identity", proof.identity_id, record)
         return Operation("update", "identity", proof.identity_id, record, row.version)

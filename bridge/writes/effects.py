@@ -333,6 +333,8 @@ def _prepared(at: Attempt, operation: Operation, write: Write) -> Operation:
         wanted = write.based_on.version
     if seen.master:
         raise Ended(Ending("refused", "merged"))
+    if seen.closed:
+        raise Ended(Ending("refused", "refused"))
     if wanted is not None and wanted != seen.base.version:
         raise Ended(Ending("stale", "stale"))
     record = at.signed(operation.kind, operation.record, [*seen.base.operations, mine])

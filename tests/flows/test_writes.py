@@ -385,6 +385,23 @@ def test_a_merged_record_is_followed_or_told(world: World) -> None:
     assert given_name(world, member) == "Wei"
 
 
+@pytest.mark.parametrize("became", ["merged", "closed"])
+def test_a_sealed_password_or_an_address_goes_to_no_other_record(world: World, became: str) -> None:
+    """A change set for a member whom staff merged away or deactivated meanwhile is refused: a hash
+    sealed to one record fits no other, and whoever may sign in no more may change nothing."""
+    master, member = world.member(), world.member(credential="before")
+    state = {"state": "inactive"} | ({"master": master} if became == "merged" else {})
+    world.crm.change("member", member, state)
+    operation = Operation("update", "member", member, {"credential": "after"})
+    write = world.write("apply", operation, start_by=time.time() + 60)
+    world.accept(write, member)
+    world.work()
+    assert (done := world.outcome(write))
+    assert done.code == "refused"
+    held = [world.crm.shown("member", id, "credential").record for id in (member, master)]
+    assert held == [{"credential": "before"}, {"credential": None}]
+
+
 def test_a_record_that_is_gone_is_not_made_again(world: World) -> None:
     """An edit of a record that staff removed is refused, and creates nothing."""
     member = world.member()

@@ -44,6 +44,7 @@ EVERY = frozenset(
         "account:write",
         "registrations:write",
         "resets:write",
+        "identities:vouch",
     ]
 )
 CONSENTS = [
@@ -297,6 +298,10 @@ class Api:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         return self.client.open(path, method=method, headers=headers, **kwargs)
+
+    def digest(self, stamp: str) -> str:
+        """As a session keeps it."""
+        return stamp_digest(self.names, stamp)
 
     def identity(self, member_id: str, kind: str, value: str, **record: Any) -> str:
         """A sign-in identity of the member's, bound by us; gives the id."""

@@ -483,3 +483,13 @@ def test_a_tag_opens_for_its_member_alone(api: Api) -> None:
     assert versions.opened(api.parts.etags, "two", tag) is None
     assert versions.opened(api.parts.etags, "one", tag[:-1] + "A") is None
     assert dataclasses.astuple(base) == ('W/"123"', ("a", "b"))
+
+
+def test_the_contact_email_needs_a_recent_sign_in(api: Api) -> None:
+    """A claim may send a code there, so an old session can't point it at somebody else's mailbox;
+    other fields it may change."""
+    old = api.token(api.member(email="li@example.com"), auth_time=int(api.now) - 601)
+    answer = api.call("PATCH", "/v1/me", old, json={"email": "thief@example.com"})
+    assert answer.status_code == 401
+    assert answer.get_json()["type"].endswith("/step-up")
+    assert api.call("PATCH", "/v1/me", old, json={"given_name": "An"}).status_code == 204

@@ -18,6 +18,9 @@ BODIES = {
     "RegistrationForm": {"proof": "x" * 20},
     "ResetForm": {"channel": "mail", "address": "li@example.com"},
     "NewPasswordForm": {"password": "lantern-tide-94", "proof": "x" * 20},
+    "AddressForm": {"channel": "mail", "address": "li@example.com"},
+    "ProofForm": {"proof": "x" * 20},
+    "VouchForm": {"kind": "card", "value": "SH00012345"},
     "PasswordForm": {"password": "lantern-tide-94"},
     "MemberChange": {"given_name": "Li"},
     "ConsentsForm": {"consents": [{"purpose": "marketing", "granted": True, "text_version": "1"}]},
@@ -77,6 +80,32 @@ def test_a_route_takes_one_sort_of_token(api: Api, route: Route) -> None:
     if route.who is not Who.EITHER:
         wrong = client if route.who is Who.MEMBER else member
         assert call(api, route, wrong) == 403
+
+
+@pytest.mark.parametrize(
+    "route", [r for r in ROUTES if r.fresh], ids=[f"{r.method} {r.path}" for r in ROUTES if r.fresh]
+)
+def test_an_old_sign_in_is_challenged(api: Api, route: Route) -> None:
+    """RFC 9470: 401 with `insufficient_user_authentication` and the age that is asked for."""
+    old = api.token(api.member(), auth_time=int(api.now) - 601)
+    body = {"json": BODIES[route.body]} if route.body else {}
+    answer = api.call(route.method, route.path.replace("<id>", "A" * 22), old, **body)
+    assert answer.status_code == 401
+    assert answer.get_json()["type"].endswith("/step-up")
+    assert answer.headers["WWW-Authenticate"] == (
+        'Bearer error="insufficient_user_authentication", max_age="600"'
+    )
+
+
+def test_what_matters_needs_a_fresh_sign_in() -> None:
+    """The routes that change who can sign in, or that can't be undone."""
+    assert {(route.method, route.path) for route in ROUTES if route.fresh} == {
+        ("DELETE", "/v1/me"),
+        ("PUT", "/v1/me/mobile"),
+        ("PUT", "/v1/me/email"),
+        ("POST", "/v1/me/identities"),
+        ("DELETE", "/v1/me/identities/<id>"),
+    }
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=IDS)

@@ -1,5 +1,6 @@
 """What a member does with their account, on the whole line: Redis, worker, web, Dataverse."""
 
+import secrets
 import time
 from typing import Any
 
@@ -9,7 +10,8 @@ import requests
 
 from bridge.cli.journey import StepFailed, bearer
 from bridge.cli.line import Line
-from tests.flows.on_the_line.conftest import Watch
+from bridge.privacy import Canary
+from tests.flows.on_the_line.conftest import Watch, new_member
 from tests.flows.on_the_line.crm import Crm
 from tests.flows.on_the_line.test_member_api import Someone
 
@@ -71,3 +73,47 @@ def test_a_change_needs_the_password_before(member: Someone) -> None:
     assert member.api("GET", "/v1/me").status_code == 401
     member.member.password = NEW
     member.sign_in()
+
+
+def proven(member: Someone, address: str, channel: str = "sms") -> str:
+    """A proof of another address, by a code that came to it."""
+    sent, ask = time.time(), {"channel": channel, "address": address}
+    made = member.api("POST", "/v1/me/codes", json=ask).json()
+    code = member.code(address, sent)
+    path = f"/v1/me/codes/{made['challenge_id']}/verify"
+    return str(member.api("POST", path, json={"code": code}).json()["proof"])
+
+
+def test_another_mobile_in_one_change(member: Someone, watch: Watch) -> None:
+    """The new number signs in, the old one doesn't, and the contact shows the new one."""
+    old, new = member.member.mobile, new_member().mobile
+    watch.canaries.append(Canary("mobile", new))
+    body = {"proof": proven(member, new)}
+    assert member.api("PUT", "/v1/me/mobile", json=body).status_code == 204
+    assert member.api("GET", "/v1/me").status_code == 401
+    with pytest.raises(StepFailed):
+        member.sign_in()
+    member.member.mobile = new
+    member.sign_in()
+    assert member.read().json()["mobile"] == new
+    shown = member.api("GET", "/v1/me/identities").json()["identities"]
+    assert [(each["kind"], each["value"]) for each in shown] == [("mobile", new)]
+    assert not [row for row in member.rows("contacts") if row["mobilephone"] == old]
+
+
+def test_a_card_is_linked_and_unlinked(member: Someone, watch: Watch) -> None:
+    """The till vouches for the card that it read; the member links it, and lets it go again."""
+    card = f"SH{secrets.randbelow(10**12):012}"
+    watch.canaries.append(Canary("card", card))
+    vouching = bearer(member.client_token("store-backend", "identities:vouch"))
+    url, body = f"{member.line.url}/v1/proofs", {"kind": "card", "value": card}
+    proof = member.http.post(url, json=body, headers=vouching, timeout=20).json()["proof"]
+    linked = member.api("POST", "/v1/me/identities", json={"proof": proof})
+    assert linked.status_code == 204, linked.text
+    shown = member.api("GET", "/v1/me/identities").json()["identities"]
+    (id,) = [each["id"] for each in shown if each["kind"] == "card"]
+    assert member.api("DELETE", f"/v1/me/identities/{id}").status_code == 204
+    assert member.api("GET", "/v1/me").status_code == 401
+    member.sign_in()
+    shown = member.api("GET", "/v1/me/identities").json()["identities"]
+    assert [each["kind"] for each in shown] == ["mobile"]
