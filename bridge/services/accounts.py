@@ -13,7 +13,7 @@ from adapters.base import Found, Trace
 from adapters.errors import NotFound
 from bridge import log
 from bridge.errors import Problem
-from bridge.services import messages
+from bridge.services import messages, traces
 from bridge.services.identities import IdentityKeys, Reader
 from bridge.services.members import GUARDS, belongs
 from bridge.services.messages import CHANNELS, Message
@@ -102,6 +102,12 @@ def end_sessions(parts: Needs, member_id: str, stamp: str) -> None:
     `stamp`. To be done when the change is handed in, and once more when the CRM has it: a sign-in
     in between still knows the old password. Raises StoreDown."""
     parts.grants.revoke_member(member_id, stamp_digest(parts.names, stamp))
+
+
+def whose(account: Account, client: str, trace: Trace) -> dict[str, str]:
+    """What a security event says besides its reason (`security.tell`)."""
+    id = traces.trace_id(trace.traceparent)
+    return {"member": account.member_id, "client": client, "trace": id}
 
 
 def tell(

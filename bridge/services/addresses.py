@@ -13,12 +13,13 @@ from typing import Any
 
 from adapters.base import Found, Operation
 from adapters.errors import NotFound
+from bridge import security
 from bridge.errors import FieldError, Problem
 from bridge.services import accounts, identities, proofs
 from bridge.services.accounts import Account, Own
 from bridge.services.credentials import START_WITHIN, Changed, Tools, Visit, new_stamp
-from bridge.services.identities import RELEASED
 from bridge.services.proofs import Proof
+from bridge.writes.erasing import RELEASED
 from bridge.writes.mailbox import Accepted
 from bridge.writes.write import Write
 
@@ -47,6 +48,8 @@ def replace(tools: Tools, account: Account, proof: Proof, op: str, visit: Visit)
     accepted = _hand_in(tools, account, op, operations, visit, proof.identity_id)
     accounts.end_sessions(tools, account.member_id, stamp)
     accounts.tell(tools, account, "address-changed", op, visit.trace, [proof.identity_id])
+    told = accounts.whose(account, visit.client, visit.trace)
+    security.tell("address-changed", reason=proof.kind, **told)
     return Changed(accepted, account.member_id, stamp)
 
 
@@ -58,6 +61,8 @@ def link(tools: Tools, account: Account, proof: Proof, op: str, visit: Visit) ->
     operations = (_bound(tools, account.member_id, proof, row, at),)
     accepted = _hand_in(tools, account, op, operations, visit, proof.identity_id)
     accounts.tell(tools, account, "identity-linked", op, visit.trace)
+    told = accounts.whose(account, visit.client, visit.trace)
+    security.tell("identity-linked", reason=proof.kind, **told)
     return accepted
 
 
@@ -74,6 +79,8 @@ def unlink(tools: Tools, account: Account, own: Own, op: str, visit: Visit) -> C
     accepted = _hand_in(tools, account, op, operations, visit, own.id)
     accounts.end_sessions(tools, account.member_id, stamp)
     accounts.tell(tools, account, "address-changed", op, visit.trace)
+    told = accounts.whose(account, visit.client, visit.trace)
+    security.tell("identity-unlinked", reason=own.kind, **told)
     return Changed(accepted, account.member_id, stamp)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from adapters.base import Operation, Trace
+from bridge import security
 from bridge.errors import FieldError, Problem
 from bridge.seal import Pseudonyms
 from bridge.services import accounts, identities, passwords, proofs
@@ -129,6 +130,9 @@ def set_password(
     )
     accounts.end_sessions(tools, member_id, stamp)
     accounts.tell(tools, account, "password-changed", op, visit.trace, proven)
+    reason = "reset" if proven else "change"
+    told = accounts.whose(account, visit.client, visit.trace)
+    security.tell("password-set", reason=reason, **told)
     return Changed(accepted, member_id, stamp)
 
 

@@ -9,7 +9,7 @@ CRM URL, and two devices that register one number meet in the CRM itself. The ke
 import hmac
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -128,16 +128,6 @@ class IdentityKeys:
         were made with."""
         row = self.id("check", "identity-key")
         return row, self.mac(row, "identity-key")
-
-
-RELEASED: Mapping[str, None] = {
-    "value": None,
-    "member": None,
-    "member_text": None,
-    "mac": None,
-    "verified_at": None,
-}
-"""What a row holds of nobody: it stays, since its id is the address's own."""
 
 
 def bound(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bridge import security
 from bridge.services import identities, proofs
 from bridge.services.clients import Client, Clients
 from tests.unit.api_harness import Api
@@ -279,3 +280,31 @@ def test_a_swapped_row_signs_nobody_in_and_is_not_the_members(api: Api, member: 
     assert signs_in(api, "email", EMAIL) is None
     assert listed(api, api.token(STRANGER)) == []
     assert [each["kind"] for each in listed(api, api.token(member))] == ["mobile"]
+
+
+# -- what a collector is told ----------------------------------------------------------------------
+
+
+def test_account_changes_are_security_events(
+    api: Api, member: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new password, another address, a link and its end are told, and by whom."""
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        security, "tell", lambda event, **more: told.append((event, more["reason"]))
+    )
+    body = {"password": "lantern-tide-94"}
+    api.call("PUT", "/v1/me/password", api.token(member), json=body)
+    card = vouched(api, "card", "SH00012345").get_json()["proof"]
+    for step in (lambda t: put(api, t, "mobile", OTHER), lambda t: link(api, t, card)):
+        stamp = api.digest(column(api, member, "stamp"))
+        assert step(api.token(member, stamp=stamp)).status_code == 204
+    token = api.token(member, stamp=api.digest(column(api, member, "stamp")))
+    (named,) = [each["id"] for each in listed(api, token) if each["kind"] == "card"]
+    api.call("DELETE", f"/v1/me/identities/{named}", token)
+    assert told == [
+        ("password-set", "change"),
+        ("address-changed", "mobile"),
+        ("identity-linked", "card"),
+        ("identity-unlinked", "card"),
+    ]

@@ -5,13 +5,12 @@ import time
 from typing import Any
 
 import pytest
-import redis
 import requests
 
 from bridge.cli.journey import StepFailed, bearer
 from bridge.cli.line import Line
 from bridge.privacy import Canary
-from tests.flows.on_the_line.conftest import Watch, new_member
+from tests.flows.on_the_line.conftest import Watch, forget_codes, new_member
 from tests.flows.on_the_line.crm import Crm
 from tests.flows.on_the_line.test_member_api import Someone
 
@@ -22,15 +21,6 @@ NEW = "lantern-tide-94"
 def member(line: Line, watch: Watch, crm: Crm) -> Someone:
     """A person who became a member through a back end, and is signed in."""
     return Someone(line, watch).join()
-
-
-def another_minute(member: Someone) -> None:
-    """Codes to one address are a minute apart."""
-    assert member.line.redis is not None
-    client = redis.Redis.from_url(member.line.redis.url("tokens", "web"))
-    for key in client.scan_iter("otp:to:*"):
-        client.delete(key)
-    client.close()
 
 
 def resets(member: Someone) -> dict[str, str]:
@@ -47,7 +37,7 @@ def post(member: Someone, path: str, body: dict[str, Any]) -> requests.Response:
 def test_a_reset_by_sms_ends_every_session(member: Someone) -> None:
     """Code, proof, new password in the CRM: the session before is dead at once, the old password
     signs nobody in, the new one does."""
-    another_minute(member)
+    forget_codes(member.line)
     sent = time.time()
     started = post(
         member, "/v1/password-resets", {"channel": "sms", "address": member.member.mobile}
@@ -84,7 +74,7 @@ def proven(member: Someone, address: str, channel: str = "sms") -> str:
     return str(member.api("POST", path, json={"code": code}).json()["proof"])
 
 
-def test_another_mobile_in_one_change(member: Someone, watch: Watch) -> None:
+def test_another_mobile_in_one_change(member: Someone, watch: Watch, crm: Crm) -> None:
     """The new number signs in, the old one doesn't, and the contact shows the new one."""
     old, new = member.member.mobile, new_member().mobile
     watch.canaries.append(Canary("mobile", new))
@@ -98,7 +88,7 @@ def test_another_mobile_in_one_change(member: Someone, watch: Watch) -> None:
     assert member.read().json()["mobile"] == new
     shown = member.api("GET", "/v1/me/identities").json()["identities"]
     assert [(each["kind"], each["value"]) for each in shown] == [("mobile", new)]
-    assert not [row for row in member.rows("contacts") if row["mobilephone"] == old]
+    assert crm.members(old) == []
 
 
 def test_a_card_is_linked_and_unlinked(member: Someone, watch: Watch) -> None:
