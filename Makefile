@@ -22,6 +22,7 @@ check: $(VENV)/.dev  ## lint, types, import rules, sizes
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/mypy --strict docs/examples/rest_table/adapter.py
 	@$(VENV)/bin/lint-imports
 	@$(RUN) tests/architecture/sizes.py
 

@@ -12,17 +12,19 @@ asks for a capability or for what the world can do, never for an adapter's name.
 
 from adapters.conformance.batches import Batches
 from adapters.conformance.capabilities import Declared
+from adapters.conformance.kept import FileTokens
 from adapters.conformance.privacy import Privacy
 from adapters.conformance.reading import Reading
+from adapters.conformance.settings import Set
 from adapters.conformance.tokens import Tokens
 from adapters.conformance.trouble import Trouble
 from adapters.conformance.values import Values
-from adapters.conformance.world import Seen, World
+from adapters.conformance.world import CountingBudget, Seen, World
 from adapters.conformance.writing import Writing
 
 
-class Conformance(Reading, Values, Writing, Batches, Trouble, Privacy, Declared, Tokens):
+class Conformance(Reading, Values, Writing, Batches, Trouble, Privacy, Declared, Tokens, Set):
     """All clauses."""
 
 
-__all__ = ["Conformance", "Seen", "World"]
+__all__ = ["Conformance", "CountingBudget", "FileTokens", "Seen", "World"]

@@ -2,8 +2,7 @@
 
 import contextlib
 import logging
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
@@ -99,7 +98,15 @@ def _said(call: Callable[[], Any]) -> list[str]:
         with contextlib.suppress(StopIteration):
             call()
     except CrmError as error:
-        lines = traceback.format_exception(error)
-        # The source lines of this file are in a traceback; what they evaluate to must not be.
-        return [str(error), repr(error), str(vars(error)), lines[-1]]
+        return [
+            text for each in _printed(error) for text in (str(each), repr(each), str(vars(each)))
+        ]
     return []
+
+
+def _printed(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and those that its traceback would show before it, as `traceback` chooses them. The
+    source lines of this file are in a traceback too; what they evaluate to must not be."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -1,5 +1,6 @@
 """Clauses 2: what goes in comes out. Not for: how a CRM writes it."""
 
+import dataclasses
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -7,10 +8,20 @@ from typing import Any
 import pytest
 
 from adapters.base import Adapter
-from adapters.conformance.world import AWKWARD, Clauses, World, keeps, member, new_id, read
-from adapters.errors import Invalid, Unsupported
+from adapters.conformance.world import (
+    AWKWARD,
+    Clauses,
+    World,
+    bound,
+    keeps,
+    member,
+    new_id,
+    read,
+)
+from adapters.errors import Invalid, Malformed, Refused, Unsupported
 from mappings.canonical import each_field
 from mappings.canonical.fields import Option
+from mappings.converters import InvertedBool, OptionTable, Phone, Text, TextList
 
 
 class Values(Clauses):
@@ -113,3 +124,85 @@ class Values(Clauses):
                 assert read(crm, made, name) == {name: None}
                 with pytest.raises(Unsupported):
                     crm.update(kind, made.id, {name: "x"}, made.version)
+
+    @pytest.mark.parametrize("letter", ["x", "王", "𠮷"])
+    def test_longer_than_its_column(self, crm: Adapter, world: World, letter: str) -> None:
+        """2.11 A text longer than its column is refused and nothing is written, or it is kept
+        whole: never cut."""
+        binding = world.mapping.kinds["member"]
+        lengths = crm.describe().lengths.get(binding.table, {})
+        longer = letter * (lengths.get(binding.fields["family_name"].column, 10_000) + 1)
+        made = member(crm, family_name="Lee", given_name="Ann")
+        changes = {"family_name": longer, "given_name": "Bob"}
+        kept = {"family_name": longer, "given_name": "Bob"}
+        try:
+            crm.update("member", made.id, changes, made.version)
+        except Refused:
+            kept = {"family_name": "Lee", "given_name": "Ann"}
+        assert read(crm, made, "family_name", "given_name") == kept
+
+    def test_lists(self, crm: Adapter, world: World) -> None:
+        """2.12 A list keeps its texts in their order; one with the separator in it is Invalid."""
+        made = member(crm, family_name="Lee")
+        with bound(world, "member", "family_name", converter=TextList("|")) as other:
+            for value in (["b", "a", "王, 小明"], None):
+                done = other.update("member", made.id, {"family_name": value}, made.version)
+                made = dataclasses.replace(made, version=done.version)
+                assert read(other, made, "family_name") == {"family_name": value}
+            with pytest.raises(Invalid) as caught:
+                other.update("member", made.id, {"family_name": ["a|b"]}, made.version)
+        assert caught.value.fields == ("family_name",)
+
+    def test_phones(self, crm: Adapter, world: World) -> None:
+        """2.13 A number that staff typed reads in E.164, and what is no number as it stands."""
+        typed = {
+            "138 0013 8000": "+8613800138000",
+            "+86 138-0013-8000": "+8613800138000",
+            "+41 44 668 18 00": "+41446681800",
+            "ask reception": "ask reception",
+        }
+        with (
+            bound(world, "member", "mobile", converter=Text()) as staff,
+            bound(world, "member", "mobile", converter=Phone("CN")) as ours,
+        ):
+            for text, number in typed.items():
+                made = member(crm)
+                staff.update("member", made.id, {"mobile": text}, made.version)
+                assert read(ours, made, "mobile") == {"mobile": number}
+
+    def test_inverted_booleans(self, crm: Adapter, world: World) -> None:
+        """2.14 Bound as inverted, our yes is the CRM's no, and the other way round."""
+        with bound(world, "consent", "granted", converter=InvertedBool()) as other:
+            for value in (True, False):
+                made = crm.create("consent", new_id(), {"granted": value})
+                assert read(other, made, "granted") == {"granted": not value}
+                other.update("consent", made.id, {"granted": value}, made.version)
+                assert read(crm, made, "granted") == {"granted": not value}
+
+    def test_choices_that_no_word_stands_for(self, crm: Adapter, world: World) -> None:
+        """2.15 A choice that staff added reads as `unknown`; without it the row is Malformed."""
+        given = world.mapping.kinds["member"].fields.get("gender")
+        if given is None or not isinstance(given.converter, OptionTable):
+            pytest.skip("the mapping has no such field")
+        options = {word: v for word, v in given.converter.options.items() if word != "female"}
+        made = member(crm, gender="female", family_name="Lee")
+        for unknown in ("undisclosed", None):
+            table = OptionTable(options=options, unknown=unknown)
+            with bound(world, "member", "gender", converter=table) as other:
+                if unknown:
+                    assert read(other, made, "gender") == {"gender": unknown}
+                else:
+                    with pytest.raises(Malformed):
+                        read(other, made, "gender")
+                assert read(other, made, "family_name") == {"family_name": "Lee"}
+
+    def test_fields_that_the_crm_guards(self, crm: Adapter, world: World) -> None:
+        """2.16 A field under `access: read` reads; a value for it is Unsupported, and nothing is
+        written."""
+        made = member(crm, family_name="Lee", given_name="Ann")
+        with bound(world, "member", "family_name", access="read") as other:
+            assert read(other, made, "family_name") == {"family_name": "Lee"}
+            with pytest.raises(Unsupported):
+                changes = {"given_name": "Bob", "family_name": "Ng"}
+                other.update("member", made.id, changes, made.version)
+        assert read(crm, made, "given_name") == {"given_name": "Ann"}

@@ -3,7 +3,8 @@
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -72,6 +73,10 @@ class World(ABC):
         """Requests for data since the last `forget`, those inside a batch too."""
         raise NotImplementedError
 
+    def reads(self, request: Seen) -> bool:
+        """Does it change nothing? A search may go by POST."""
+        return request.method == "GET"
+
     def written(self, request: Seen) -> Any:
         """{column: value} of a write, without what the adapter adds for itself."""
         return request.body
@@ -91,6 +96,15 @@ class World(ABC):
     def token_calls(self) -> int:
         """How many tokens were issued."""
         raise NotImplementedError
+
+    def wrong_credential(self) -> dict[str, str] | None:
+        """One that has the right shape and that the CRM doesn't know; None where a clause must not
+        try one, as on a server that locks users out. Its secret begins with WRONG."""
+        return None
+
+    def password(self) -> tuple[str, str] | None:
+        """Name and right password of somebody whom the CRM can check, where it can."""
+        return None
 
     # A Budget, so that clauses can see what it was told.
 
@@ -160,8 +174,35 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
+def tag() -> str:
+    """A value that no other test, and no row of a server that is shared, has."""
+    return uuid.uuid4().hex[:12]
+
+
+@contextmanager
+def bound(world: World, kind: str, name: str, **changes: Any) -> Iterator[Adapter]:
+    """Another adapter on the same CRM, whose mapping binds this field otherwise. Skips where this
+    server has no place for the field."""
+    if world.lacks & {kind, f"{kind}.{name}"}:
+        pytest.skip(f"this server has no {kind}.{name}")
+    before, binding = world.mapping, world.mapping.kinds[kind]
+    if name not in binding.fields:
+        pytest.skip(f"the mapping doesn't hold {kind}.{name}")
+    fields = {**binding.fields, name: replace(binding.fields[name], **changes)}
+    kinds = {**before.kinds, kind: replace(binding, fields=fields)}
+    world.mapping = replace(before, kinds=kinds)
+    try:
+        made = world.adapter()
+    finally:
+        world.mapping = before
+    yield made
+    made.close()
+
+
 def member(crm: Adapter, **record: Any) -> Found:
     """A new member."""
+    if not crm.capabilities.create_with_our_id:
+        pytest.skip("not declared: a record under our id")
     return crm.create("member", new_id(), record)
 
 

@@ -1,11 +1,8 @@
-"""The Dataverse sandbox as a process for these tests, and token caches without Redis."""
+"""The Dataverse sandbox as a process for these tests."""
 
-import contextlib
-import fcntl
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,44 +11,11 @@ import pytest
 import requests
 
 from adapters.base import Adapter, Remote
-from adapters.conformance import Seen, World
-from adapters.conformance.world import CountingBudget
+from adapters.conformance import CountingBudget, FileTokens, Seen, World
 from adapters.registry import make
 from mappings.loader import load
 
 ROOT = Path(__file__).parents[2]
-
-
-class FileTokens:
-    """A TokenCache in a directory, shared by processes as the one in Redis is."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def get(self, name: str) -> tuple[str, float] | None:
-        """See TokenCache."""
-        try:
-            token, until = json.loads((self._directory / name).read_text())
-        except (OSError, ValueError):
-            return None
-        return (token, until - time.time()) if until > time.time() else None
-
-    def put(self, name: str, token: str, seconds: float) -> None:
-        """See TokenCache."""
-        new = self._directory / f"{name}.new"
-        new.write_text(json.dumps([token, time.time() + seconds]))
-        new.rename(self._directory / name)
-
-    @contextlib.contextmanager
-    def single_flight(self, name: str, seconds: float) -> Iterator[bool]:
-        """See TokenCache; who waited for the lock gets False."""
-        with (self._directory / f"{name}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield True
-            except BlockingIOError:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                yield False
 
 
 class Sandbox:
@@ -130,6 +94,10 @@ class DynamicsWorld(World):
         self.sandbox.control("DELETE", "faults")
         match = {"path_prefix": "/api/"}
         self.sandbox.control("POST", "faults", {"kind": kind, "match": match, **rule})
+
+    def wrong_credential(self) -> dict[str, str]:
+        """See World."""
+        return {**self.sandbox.ready["writer"], "client_secret": "WRONG-secret"}
 
     def expire_tokens(self) -> None:
         """See World."""

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from adapters.base import Adapter, Remote
-from adapters.conformance import Seen, World
+from adapters.conformance import CountingBudget, FileTokens, Seen, World
 from adapters.conformance.partial import held
-from adapters.conformance.world import CountingBudget
 from adapters.registry import make
 from mappings.loader import load
-from tests.conformance.conftest import ROOT, FileTokens, Sandbox
+from tests.conformance.conftest import ROOT, Sandbox
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +79,10 @@ class SuiteWorld(World):
         self.sandbox.control("DELETE", "faults")
         match = {"path_prefix": "/Api/V8/"}
         self.sandbox.control("POST", "faults", {"kind": kind, "match": match, **rule})
+
+    def wrong_credential(self) -> dict[str, str]:
+        """See World."""
+        return {**self.credential, "client_secret": "WRONG-secret"}
 
     def expire_tokens(self) -> None:
         """See World."""

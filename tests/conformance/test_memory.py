@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from adapters.base import Adapter, Remote
-from adapters.conformance import Conformance, World
-from adapters.conformance.world import CountingBudget
+from adapters.conformance import Conformance, CountingBudget, World
 from adapters.memory import Store
 from adapters.registry import make
 from mappings.loader import load
