@@ -28,7 +28,7 @@ _DEFAULT_OPTIONS = 53412
 _SOLUTION = "CrmBridge"
 _SETTLES = 120.0  # seconds until what was made can be read
 _BUILT = 900.0  # seconds until a key's index is active
-_PAUSE = 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _TRIES = 5
 # Metadata may come from a cache of the server's (compose-http-requests-handle-errors).
 _STRONG = {**READING, "Consistency": "Strong"}
@@ -263,11 +263,12 @@ class DataverseInstaller(Installer):
 
     @staticmethod
     def _wait(done: Callable[[], bool], longest: float = _SETTLES) -> None:
-        end = time.monotonic() + longest
+        end, pause = time.monotonic() + longest, _FIRST_PAUSE
         while not done():
             if time.monotonic() > end:
                 raise ProvisionTrouble(["it wasn't ready in time: run this again later"])
-            time.sleep(_PAUSE)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _place(table: str) -> str:

@@ -49,8 +49,9 @@ class _Alone:
         return None
 
 
-def remote(settings: Settings, credential: Dict[str, str]) -> Remote:
-    """The CRM as this user, outside budget and shared tokens."""
+def remote(settings: Settings, credential: Dict[str, str], seconds: float = 0.0) -> Remote:
+    """The CRM as this user, outside budget and shared tokens. `seconds`: for a call, where a
+    worker's would be too short."""
     crm = settings.crm
     return Remote(
         options=crm.options,
@@ -59,7 +60,7 @@ def remote(settings: Settings, credential: Dict[str, str]) -> Remote:
         budget=FreeBudget(),
         lane="doctor",
         connect_timeout=crm.connect_timeout,
-        read_timeout=crm.worker_timeout,
+        read_timeout=seconds or crm.worker_timeout,
     )
 
 

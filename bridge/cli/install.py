@@ -28,6 +28,7 @@ from mappings.loader import Mapping as CrmMapping
 
 _PREFIX, _FILE = "PROVISION_", "_FILE"
 _USERS = ("reader", "writer")
+_SECONDS = 120.0  # a CRM takes its time to make a table
 Say = Callable[[str], None]
 
 
@@ -84,7 +85,7 @@ def _made(
     if not guide.installer:
         return _packaged(settings, mapping)
     credential = _credential(settings, environ)
-    remote = crm_checks.remote(settings, credential)
+    remote = crm_checks.remote(settings, credential, _SECONDS)
     made = registry.installer(guide.installer)
     with closing(registry.make(settings.crm.adapter, mapping, remote)) as crm:
         listed = list(needs(mapping, guide, crm.describe(), settings.crm.options))

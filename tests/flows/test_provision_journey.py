@@ -33,7 +33,18 @@ def by_package(line: Line) -> None:
     assert install.apply(True, environ) == 0
 
 
-READY = {"suitecrm": by_package}
+def by_api(line: Line) -> None:
+    """An empty tenant, and an administrator's credential for one command."""
+    assert control(line, "tenant", json={"kind": "stock"}).status_code == 200
+    control(line, "keys", json={"seconds": 0.0})
+    administrator = line.crm["administrator"]
+    once = {f"PROVISION_{name.upper()}": value for name, value in administrator.items()}
+    environ = line.environ("worker") | once
+    environ["PROVISION_READER"] = line.crm["reader"]["client_id"]
+    assert install.apply(True, environ) == 0
+
+
+READY = {"dynamics": by_api, "suitecrm": by_package}
 
 
 @pytest.fixture(scope="module", params=READY)

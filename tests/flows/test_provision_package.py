@@ -1,8 +1,8 @@
 """From a stock CRM that takes packages to one that the doctor finds nothing wrong with."""
 
+import io
 import json
-import subprocess
-import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,75 +10,39 @@ from typing import Any
 import pytest
 import requests
 
-from bridge import keys
 from bridge.cli import doctor, install, provision
-from bridge.cli.embedded import Embedded
-from bridge.cli.line import ROOT
-
-Environ = dict[str, str]
-
-
-class Stock:
-    """A SuiteCRM without our package, and the variables of a worker that is pointed at it."""
-
-    def __init__(self, directory: Path, ready: dict[str, Any], redis: Embedded) -> None:
-        self.ready = ready
-        keys.make(directory / "keys")
-        (directory / "more.yaml").write_text("crm: {requires: [], mapping: mappings/suitecrm.yaml}")
-        self.environ: Environ = {
-            "BRIDGE_ENVIRONMENT": "sandbox",
-            "BRIDGE_CONFIG": str(directory / "more.yaml"),
-            "BRIDGE_ISSUER": "http://127.0.0.1:1",
-            "BRIDGE_REDIS__TOKENS_URL": redis.url("tokens", "worker"),
-            "BRIDGE_REDIS__QUEUE_URL": redis.url("queue", "worker"),
-            "BRIDGE_KEYS__DIRECTORY": str(directory / "keys" / "worker"),
-            "BRIDGE_CRM__ADAPTER": "suitecrm",
-            "BRIDGE_CRM__OPTIONS__URL": ready["url"],
-            "BRIDGE_CRM__OPTIONS__CA_FILE": ready["ca_file"],
-            "BRIDGE_CRM__CREDENTIAL__CLIENT_ID": ready["client_id"],
-            "BRIDGE_CRM__CREDENTIAL__CLIENT_SECRET": ready["client_secret"],
-        }
-
-    def package(self, content: bytes | None) -> requests.Response:
-        """Install it, as an administrator would; None: a stock server again."""
-        given: dict[str, Any] = {"json": {"installed": False}}
-        if content is not None:
-            given = {"data": content, "headers": {"Content-Type": "application/zip"}}
-        url = f"{self.ready['url']}/_sandbox/package"
-        return requests.post(url, verify=self.ready["ca_file"], timeout=10, **given)
+from tests.support.lone_worker import LoneWorker, lone_worker
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
-    directory = tmp_path_factory.mktemp("stock")
-    command = [sys.executable, "-m", "sandbox", "suitecrm", "--with-parent"]
-    redis = Embedded(directory / "redis")
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        yield Stock(directory, json.loads(process.stdout.readline())["suitecrm"], redis)
-        process.communicate()
-    redis.stop()
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoneWorker]:
+    with lone_worker("suitecrm", tmp_path_factory.mktemp("stock")) as worker:
+        yield worker
 
 
 @pytest.fixture
-def stock(running: Stock) -> Stock:
-    assert running.package(None).status_code == 200
+def stock(running: LoneWorker) -> LoneWorker:
+    assert running.control("POST", "package", json={"installed": False}).status_code == 200
     return running
+
+
+def _install(stock: LoneWorker, content: bytes) -> requests.Response:
+    """As an administrator does it."""
+    headers = {"Content-Type": "application/zip"}
+    return stock.control("POST", "package", data=content, headers=headers)
 
 
 def _document(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def _failures(stock: Stock, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def _failures(stock: LoneWorker, capsys: pytest.CaptureFixture[str]) -> list[str]:
     doctor.run("worker", True, stock.environ)
     return [c["name"] for c in _document(capsys)["checks"] if c["state"] == "failed"]
 
 
 def test_a_package_takes_a_stock_server_to_a_green_doctor(
-    stock: Stock, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stock: LoneWorker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Plan, package, install, apply: the doctor fails before, and finds nothing after."""
     assert provision.plan("worker", True, stock.environ) == 1
@@ -91,7 +55,7 @@ def test_a_package_takes_a_stock_server_to_a_green_doctor(
 
     assert install.package(tmp_path / "out.zip", stock.environ) == 0
     assert "Module Loader" in capsys.readouterr().out
-    assert stock.package((tmp_path / "out.zip").read_bytes()).status_code == 200
+    assert _install(stock, (tmp_path / "out.zip").read_bytes()).status_code == 200
 
     assert _failures(stock, capsys) == ["CRM, identity check row"]
     assert install.apply(True, stock.environ) == 0
@@ -102,14 +66,14 @@ def test_a_package_takes_a_stock_server_to_a_green_doctor(
 
 
 def test_a_package_installed_again_keeps_the_members(
-    stock: Stock, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stock: LoneWorker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is deleted by an installation over a server that has records."""
     assert install.package(tmp_path / "out.zip", stock.environ) == 0
     content = (tmp_path / "out.zip").read_bytes()
-    stock.package(content)
+    _install(stock, content)
     assert install.apply(True, stock.environ) == 0
-    stock.package(content)
+    _install(stock, content)
     capsys.readouterr()
 
     assert _failures(stock, capsys) == []
@@ -125,13 +89,13 @@ def test_a_package_installed_again_keeps_the_members(
     ],
 )
 def test_what_the_module_loader_refuses_changes_nothing(
-    stock: Stock, tmp_path: Path, old: bytes, new: bytes, said: str
+    stock: LoneWorker, tmp_path: Path, old: bytes, new: bytes, said: str
 ) -> None:
     """A package that SuiteCRM's loader wouldn't take is refused by the sandbox's too."""
     assert install.package(tmp_path / "out.zip", stock.environ) == 0
     content = (tmp_path / "out.zip").read_bytes()
 
-    answer = stock.package(_changed(content, old, new))
+    answer = _install(stock, _changed(content, old, new))
 
     assert (answer.status_code, said in answer.json()["error"]) == (400, True), answer.text
     assert provision.plan("worker", True, stock.environ) == 1
@@ -139,9 +103,6 @@ def test_what_the_module_loader_refuses_changes_nothing(
 
 def _changed(content: bytes, old: bytes, new: bytes) -> bytes:
     """The same zip with one text in one of its files replaced."""
-    import io
-    import zipfile
-
     made = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as given, zipfile.ZipFile(made, "w") as out:
         for name in given.namelist():
