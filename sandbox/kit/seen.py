@@ -22,6 +22,7 @@ KEPT_HEADERS = (
     "cookie",
     "user-agent",
     "x-request-id",
+    "x-timestamp",
 )
 
 

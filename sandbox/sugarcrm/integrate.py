@@ -55,7 +55,7 @@ class Integrate:
     def _upsert(self, call: Call, module: Module, key: str) -> Any:
         sent = {name: value for name, value in call.args.items() if name not in _OWN}
         user, row = call.caller.user, self._records.keyed(module, key)
-        self._links.check(module, sent)
+        self._links.check(user, module, sent)
         created = row is None
         if row is None:
             row = self._records.create(user, module, sent, key=key)

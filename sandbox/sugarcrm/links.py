@@ -61,12 +61,15 @@ class Links:
                 made = self._records.create(user, other, each)
                 self._records.store.relate(row, link, made)
 
-    def check(self, module: Module, sent: Mapping[str, Any]) -> None:
-        """Would `change` find all it names? Raises SugarError before anything is written."""
+    def check(self, user: User, module: Module, sent: Mapping[str, Any]) -> None:
+        """Would `change` find all it names, and may the user make what it makes? Raises SugarError
+        before anything is written."""
         for name in module.links:
             wanted = sent.get(name)
             if isinstance(wanted, dict):
                 other = self.link(module, name)[1]
+                if wanted.get("create"):
+                    need(user, "create", other)
                 for each in (*wanted.get("add", ()), *wanted.get("delete", ())):
                     self._records.row(other, _id(each))
 

@@ -15,8 +15,10 @@ from sandbox.sugarcrm.wire import Call
 _SIZE = 20
 _KNOWN = ("filter", "max_num", "offset", "fields", "order_by")
 _IGNORED = ("platform", "viewed", "erased_fields", "_ts")
-_EMPTY_ONLY = ("filter_id", "view", "q", "favorites", "my_items", "deleted")
+_OWN = {"my_items": "$owner", "favorites": "$favorite"}
+_EMPTY_ONLY = ("filter_id", "view", "q", "deleted")
 """Played where they say nothing: clients send them as null or 0."""
+_NOTHING = (None, "", 0, "0", False, "false")
 
 
 def listed(records: Records, call: Call, module: Module, rows: Iterable[Row]) -> dict[str, Any]:
@@ -40,13 +42,16 @@ def counted(records: Records, call: Call, module: Module, rows: Iterable[Row]) -
 
 def meeting(records: Records, call: Call, module: Module, rows: Iterable[Row]) -> list[Row]:
     """Those that meet the filter. Raises SugarError."""
+    own = []
     for name, value in call.args.items():
-        if name in _EMPTY_ONLY and value in (None, "", 0, "0", False, "false"):
+        if name in (*_KNOWN, *_IGNORED) or (name in (*_OWN, *_EMPTY_ONLY) and value in _NOTHING):
             continue
-        if name not in (*_KNOWN, *_IGNORED):
+        if name not in _OWN:
             raise not_played("this parameter of a list")
-    test = Filters(records, call.caller.user, module).test(_filter(call.args.get("filter")))
-    return [row for row in rows if test(row)]
+        own.append({_OWN[name]: ""})
+    filters = Filters(records, call.caller.user, module)
+    tests = (filters.test(_filter(call.args.get("filter"))), filters.test(own))
+    return [row for row in rows if all(test(row) for test in tests)]
 
 
 def ordered(module: Module, rows: list[Row], given: str | None) -> list[Row]:

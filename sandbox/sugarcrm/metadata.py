@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from sandbox.sugarcrm.errors import SugarError, not_played
+from sandbox.sugarcrm.install import FLAVOR, VERSION
 from sandbox.sugarcrm.schema import Module, Schema
 from sandbox.sugarcrm.users import User
 from sandbox.sugarcrm.wire import Call
@@ -30,7 +31,7 @@ def metadata(schema: Schema, call: Call) -> dict[str, Any]:
         names = {name: name for name in sorted((*schema.modules, *schema.elsewhere))}
         answer["full_module_list"] = {**names, "_hash": _hash(names)}
     if "server_info" in types:
-        answer["server_info"] = {"flavor": "ENT", "version": "25.1.0", "build": "sandbox"}
+        answer["server_info"] = {"flavor": FLAVOR, "version": VERSION, "build": "sandbox"}
     return {**answer, "_hash": _hash(answer)}
 
 

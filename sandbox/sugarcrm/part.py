@@ -13,6 +13,7 @@ from sandbox.sugarcrm import schema, wire
 from sandbox.sugarcrm.bulk import bulk
 from sandbox.sugarcrm.errors import SugarError, error_body, not_played
 from sandbox.sugarcrm.integrate import Made
+from sandbox.sugarcrm.packages import Packages
 from sandbox.sugarcrm.portal import Portal
 from sandbox.sugarcrm.records import Records
 from sandbox.sugarcrm.service import Service
@@ -41,9 +42,14 @@ class SugarCrm:
         self.store = Store()
         self.authority = Authority(kit.clock, self.settings, Portal(self.settings, self.store))
         self.records = Records(
-            schema.load(package=True), self.store, self.settings, kit.clock, self.authority.users
+            schema.build(schema.bridged()),
+            self.store,
+            self.settings,
+            kit.clock,
+            self.authority.users,
         )
         self.service = Service(self.records)
+        self.packages = Packages(self.records)
         app = Flask("sandbox.sugarcrm", static_folder=None)
         app.url_map.merge_slashes = False
         app.add_url_rule("/rest/<path:rest>", view_func=self.rest, methods=METHODS)
@@ -73,7 +79,7 @@ class SugarCrm:
         """One HTTP request below /rest."""
         path, _, search = target(request.environ).partition("/rest/")[2].partition("?")
         version, steps = self._version(wire.steps(path))
-        sent = wire.body(request.get_data(), request.content_type or "")
+        sent = _sent()
         if request.method == "POST" and steps == ("oauth2", "token"):
             return _response(Made(self.authority.token(wire.query(search) | sent), 200))
         token = _token()
@@ -111,25 +117,29 @@ class SugarCrm:
                 return Made(self.authority.sudo(call.caller, name), 200)
             case "POST", ("bulk",):
                 return Made(bulk(self, call), 200)
+            case _, ("Administration", *_rest):
+                return Made(self.packages.answer(call), 200)
         return self.service.answer(call)
 
     # -- control plane --------------------------------------------------------------------
 
     def ready(self, url: str) -> dict[str, Any]:
-        """What a client needs: an administrator on top, the bridge's two users below."""
-        admin, writer, reader = users().values()
+        """What a client needs: an administrator on top; below, the bridge's two users, neither of
+        them one, and `options`, what its adapter is told."""
+        admin, writer, reader = (
+            {"username": user.name, "password": user.password} for user in users().values()
+        )
+        options = {"url": url, "ca_file": self.kit.ca.ca_file, "platform": PLATFORM}
         return {
-            "url": url,
-            "ca_file": self.kit.ca.ca_file,
-            "username": admin.name,
-            "password": admin.password,
-            "admin": True,
-            "platform": PLATFORM,
+            **options,
+            **admin,
             "client_id": "sugar",
             "client_secret": KEYS["sugar"],
             "version": self.settings.newest_version,
-            "writer": {"username": writer.name, "password": writer.password, "admin": False},
-            "reader": {"username": reader.name, "password": reader.password, "admin": False},
+            "administrators": [user.name for user in users().values() if user.admin],
+            "reader": reader,
+            "writer": writer,
+            "options": options,
         }
 
     def reset(self) -> None:
@@ -138,7 +148,7 @@ class SugarCrm:
         self.settings.change(vars(Settings()))
         for name, user in users().items():
             vars(self.authority.users[name]).update(vars(user))
-        self.records.schema = schema.load(package=True)
+        self.packages.begin(schema.bridged())
 
     def seed(self, document: Any) -> Any:
         """{"Contacts": [{…fields, "id"?, "sync_key"?}], …}; gives the ids by module."""
@@ -156,10 +166,10 @@ class SugarCrm:
         return made
 
     def state(self) -> dict[str, Any]:
-        """Records by module, tokens asked for and living, and the settings."""
+        """Rows by module, tokens asked for and living, and the settings."""
         tokens = {"calls": dict(self.authority.calls), "living": self.authority.living()}
         return {
-            "records": self.store.everything(),
+            "tables": self.store.everything(),
             "tokens": tokens,
             "settings": vars(self.settings),
         }
@@ -181,19 +191,31 @@ class SugarCrm:
         return jsonify(vars(self.settings))
 
     def control_users(self) -> ResponseReturnValue:
-        """{"bridge_writer": {"admin": true, "zone": "America/New_York", "denied": {"*": […]}}}."""
+        """{"writer": {"admin": true, "zone": "America/New_York", "denied": {"*": ["delete"]}}}."""
         for name, change in request.get_json(force=True).items():
             self.authority.users[name].change(change)
         return jsonify(ok=True)
 
     def control_package(self) -> ResponseReturnValue:
-        """{"installed": false}: a stock server, without records."""
+        """{"installed": false}: a stock server, without records. A zip file: what the module loader
+        makes of it; records stay."""
+        if request.mimetype == "application/zip":
+            uploaded = self.packages.upload(request.get_data())
+            self.packages.install(uploaded["file_install"])
+            return jsonify(ok=True)
         installed = request.get_json(force=True).get("installed")
         if installed not in (True, False):
-            raise ValueError("known here: installed")
+            raise ValueError("known here: installed, or a zip file")
         self.store.clear()
-        self.records.schema = schema.load(package=installed)
+        self.packages.begin(schema.bridged() if installed else schema.stock())
         return jsonify(ok=True)
+
+
+def _sent() -> dict[str, Any]:
+    """The body's arguments; of an upload, its files."""
+    if request.mimetype == "multipart/form-data":
+        return {name: file.read() for name, file in request.files.items()}
+    return wire.body(request.get_data(), request.content_type or "")
 
 
 def _number(match: re.Match[str]) -> tuple[int, int]:

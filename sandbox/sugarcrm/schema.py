@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
+Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -69,32 +70,31 @@ class Schema:
     elsewhere: frozenset[str]
 
 
-def load(*, package: bool) -> Schema:
-    """A stock server, or one on which our package is installed."""
-    stock = json.loads((_HERE / "modules.json").read_text())
-    if package:
-        add(stock, json.loads((_HERE / "package.json").read_text()))
-    return build(stock)
+def stock() -> Document:
+    """A server's definitions before anything was installed."""
+    return dict(json.loads((_HERE / "modules.json").read_text()))
 
 
-def add(stock: dict[str, Any], package: Mapping[str, Any]) -> None:
-    """Lay what a package brings over a server's definitions."""
+def bridged() -> Document:
+    """The same with what our package brings."""
+    document, package = stock(), json.loads((_HERE / "package.json").read_text())
     for kind in ("fields", "links"):
-        for name, more in package.get(kind, {}).items():
-            stock["modules"][name][kind].update(more)
-    stock["modules"].update(package.get("modules", {}))
-    stock["dropdowns"].update(package.get("dropdowns", {}))
+        for name, more in package[kind].items():
+            document["modules"][name][kind].update(more)
+    document["modules"].update(package["modules"])
+    document["dropdowns"].update(package["dropdowns"])
+    return document
 
 
-def build(stock: Mapping[str, Any]) -> Schema:
+def build(document: Document) -> Schema:
     """The definitions as objects."""
     modules = {}
-    for name, entry in stock["modules"].items():
+    for name, entry in document["modules"].items():
         fields: dict[str, Any] = {}
         for template in entry["templates"]:
-            fields.update(stock["templates"][template])
+            fields.update(document["templates"][template])
         fields.update(entry["fields"])
         links = {way: Link(way, **given) for way, given in entry["links"].items()}
         checks = tuple(entry.get("duplicate_check", ()))
         modules[name] = Module(name, entry["bean"], entry["label"], fields, links, checks)
-    return Schema(modules, stock["dropdowns"], frozenset(stock["elsewhere"]))
+    return Schema(modules, document["dropdowns"], frozenset(document["elsewhere"]))

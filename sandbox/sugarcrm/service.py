@@ -84,7 +84,7 @@ class Service:
     def _create(self, call: Call, module: Module) -> Any:
         user = call.caller.user
         need(user, "create", module)
-        self._links.check(module, call.args)
+        self._links.check(user, module, call.args)
         row = self._records.create(user, module, call.args)
         self._links.change(user, module, row, call.args)
         return self._records.show(user, module, row, self._records.wanted(module, _fields(call)))
@@ -101,7 +101,7 @@ class Service:
             return {"id": row.id}
         if call.method == "PUT":
             self._records.guard(row, call.timestamp, user)
-            self._links.check(module, call.args)
+            self._links.check(user, module, call.args)
             self._records.update(user, module, row, call.args)
             self._links.change(user, module, row, call.args)
         return self._records.show(user, module, row, names)

@@ -45,18 +45,18 @@ class User:
 
 
 def users() -> dict[str, User]:
-    """An administrator, one who may write, and one who may only read; by name."""
+    """An administrator, and of the bridge's two one who may write and one who may only read."""
     made = (
         User("1", "admin", "sugar-admin-password", "Administrator", admin=True),
         User(
             "5ca1ab1e-0000-4000-8000-000000000002",
-            "bridge_writer",
+            "writer",
             "sugar-writer-password",
             "Bridge Writer",
         ),
         User(
             "5ca1ab1e-0000-4000-8000-000000000003",
-            "bridge_reader",
+            "reader",
             "sugar-reader-password",
             "Bridge Reader",
             denied={"*": ["create", "edit", "delete"]},

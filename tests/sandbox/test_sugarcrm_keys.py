@@ -203,6 +203,15 @@ def test_links_change_inside_a_write(sugar):
     assert sugar.read(id, "last_name") == ["Li"]
 
 
+def test_what_a_write_makes_under_a_link_needs_the_right(sugar, sugarcrm):
+    """To create there, too."""
+    sugar.control("users", {"writer": {"denied": {"Meetings": ["create"]}}})
+    writer = Sugar(sugarcrm, "writer")
+    sent = {"last_name": "Li", "meetings": {"create": [{"name": "c"}]}}
+    assert label(writer.call("POST", "Contacts", sent)) == (403, "not_authorized")
+    assert sugar.found() == []
+
+
 def test_a_request_of_data_privacy_is_filed(sugar):
     """It relates to contacts; erasing itself isn't played."""
     id = sugar.make(last_name="Li")

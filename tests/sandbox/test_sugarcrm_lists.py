@@ -96,6 +96,17 @@ def test_marks_of_the_user(sugar, three):
     assert sugar.found({"$favorite": ""}) == sugar.found({"$following": ""}) == []
 
 
+def test_my_items_and_favorites(sugar):
+    """Of the caller: assigned, or marked."""
+    mine, marked = sugar.make(assigned_user_id="1"), sugar.make(last_name="Li")
+    sugar.call("PUT", f"Contacts/{marked}/favorite")
+    for params, id in (({"my_items": "1"}, mine), ({"favorites": "1"}, marked)):
+        rows = sugar.call("GET", "Contacts", params=params).json()["records"]
+        assert [row["id"] for row in rows] == [id]
+    none = sugar.call("GET", "Contacts", params={"my_items": 0, "favorites": "1"}).json()
+    assert [row["id"] for row in none["records"]] == [marked]
+
+
 @pytest.mark.parametrize("name", ["email", "email1", "email_addresses.email_address"])
 def test_an_address_is_found(sugar, name):
     """By the field or by the link; which one a real server takes is unverified."""
@@ -179,7 +190,7 @@ def test_keys_that_say_nothing(sugar):
     assert [row["id"] for row in answer.json()["records"]] == [id]
 
 
-@pytest.mark.parametrize("name", ["filter_id", "view", "q", "my_items", "favorites", "nosuch"])
+@pytest.mark.parametrize("name", ["filter_id", "view", "q", "deleted", "nosuch"])
 def test_parameters_that_are_not_played(sugar, name):
     """They are refused where they say something."""
     assert label(sugar.call("POST", "Contacts/filter", {name: "x"})) == (501, "not_played")
@@ -248,7 +259,7 @@ def test_duplicate_check(sugar):
 def test_the_reader_lists(sugar, sugarcrm):
     """Another user's list shows moments in that user's zone."""
     sugar.make(last_name="Li")
-    sugar.control("users", {"bridge_reader": {"zone": "Asia/Shanghai"}})
+    sugar.control("users", {"reader": {"zone": "Asia/Shanghai"}})
     reader = Sugar(sugarcrm, "reader")
     (row,) = reader.call("GET", "Contacts").json()["records"]
     assert row["date_entered"].endswith("+08:00")

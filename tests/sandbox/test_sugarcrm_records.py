@@ -318,7 +318,7 @@ def test_the_reader_cannot_write(sugar, sugarcrm):
 
 def test_a_role_is_changed_by_the_control_plane(sugar, sugarcrm):
     """For one module, or all."""
-    sugar.control("users", {"bridge_reader": {"denied": {"Contacts": ["list"]}}})
+    sugar.control("users", {"reader": {"denied": {"Contacts": ["list"]}}})
     reader = Sugar(sugarcrm, "reader")
     assert label(reader.call("GET", "Contacts")) == (403, "not_authorized")
     assert reader.call("GET", "Accounts").status_code == 200
