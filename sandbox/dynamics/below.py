@@ -82,22 +82,10 @@ class Below:
 
     # -- navigation -----------------------------------------------------------------------
 
-    def related(self, row: Row, name: str) -> tuple[Table, list[Row]]:
-        """The rows of a collection-valued navigation property."""
-        schema, store = self._tenant.schema, self._tenant.store
-        if name in row.table.collections:
-            relationship = row.table.collections[name]
-            table = schema.tables[relationship.table]
-            return table, store.pointing(table, relationship.column, row.id)
-        association = row.table.associations[name]
-        table = schema.tables[association.other(row.table.name)]
-        found = (store.get(table, other) for other in store.linked(association, row.id))
-        return table, [each for each in found if each is not None]
-
     def _collection(self, request: Request, row: Row, name: str) -> Reply:
         if request.method != "GET":
             raise errors.wrong_method(request.method)
-        table, rows = self.related(row, name)
+        table, rows = self._tenant.store.related(row, name)
         request.user.need("Read", table)
         return self._listed(request, table, rows)
 
@@ -137,7 +125,7 @@ class Below:
     def _collection_reference(
         self, request: Request, row: Row, name: str, target: str | None, references: References
     ) -> Reply:
-        table, rows = self.related(row, name)
+        table, rows = self._tenant.store.related(row, name)
         if request.method == "GET" and target is None:
             request.user.need("Read", table)
             context = f"{request.base}$metadata#Collection($ref)"
@@ -159,7 +147,7 @@ class Below:
         return Reply(204)
 
     def _tie(self, request: Request, row: Row, name: str, other: Row, *, tied: bool) -> None:
-        table, rows = self.related(row, name)
+        table, rows = self._tenant.store.related(row, name)
         if other.table is not table:
             raise errors.bad_payload(f"'{name}' does not lead to '{other.table.name}'.")
         if not tied and all(each.id != other.id for each in rows):

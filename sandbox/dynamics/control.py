@@ -8,19 +8,21 @@ from flask.typing import ResponseReturnValue
 
 from sandbox.dynamics import errors
 from sandbox.dynamics.limits import Limits
+from sandbox.dynamics.servers import Servers
 from sandbox.dynamics.store import Row
 from sandbox.dynamics.tenant import Tenant
 from sandbox.dynamics.tokens import Authority
-from sandbox.kit.clock import Clock
 
-NAMES = ("tenant", "tokens", "limits", "latency", "users", "merge", "keys")
+NAMES = ("tenant", "tokens", "limits", "latency", "users", "merge", "keys", "servers")
 
 
 class Control:
     """What tests change behind the Web API's back."""
 
-    def __init__(self, clock: Clock, tenant: Tenant, authority: Authority, limits: Limits) -> None:
-        self._clock = clock
+    def __init__(
+        self, tenant: Tenant, authority: Authority, limits: Limits, servers: Servers
+    ) -> None:
+        self._servers = servers
         self._tenant = tenant
         self._authority = authority
         self._limits = limits
@@ -40,6 +42,7 @@ class Control:
         self._tenant.restore(self._kind)
         self._authority.reset()
         self._limits.reset()
+        self._servers.set(1)
         self.latency = {"read": 0.0, "write": 0.0}
 
     def seed(self, document: Any) -> Any:
@@ -96,6 +99,11 @@ class Control:
         """{"seconds": 4.0}: how long the index of a new alternate key takes to build."""
         self._tenant.keys.seconds = float(_sent("seconds")["seconds"])
         return jsonify(seconds=self._tenant.keys.seconds)
+
+    def _post_servers(self) -> ResponseReturnValue:
+        """{"count": 3}: web servers, each with limits of its own."""
+        self._servers.set(int(_sent("count")["count"]))
+        return jsonify(count=self._servers.count)
 
     def _post_users(self) -> ResponseReturnValue:
         """{"writer": {"privileges": {…}, "secured": bool, "id": null takes the user away}}."""

@@ -214,3 +214,26 @@ def component_in_use(what: str) -> DataverseError:
     """CannotDeleteInUseComponent."""
     message = f"The {what} component cannot be deleted because other components use it."
     return DataverseError(400, "0x8004f01f", message)
+
+
+def none_found(table: Table, ids: list[str]) -> DataverseError:
+    """As `not_found`, in the words of a message on several records."""
+    message = f"{table.schema_name} With Ids = {', '.join(ids)} Do Not Exist"
+    return DataverseError(404, "0x80040217", message)
+
+
+def expired_token() -> DataverseError:
+    """ExpiredVersionStamp: a delta token older than the organization keeps changes for."""
+    message = "Version stamp associated with the client has expired. Please perform a full sync."
+    return DataverseError(400, "0x80044352", message)
+
+
+def bad_fetch(message: str) -> DataverseError:
+    """A FetchXML query that can't be."""
+    return DataverseError(400, "0x80041102", f"Invalid FetchXML: {message}")
+
+
+def no_fetch_attribute(name: str, table: Table) -> DataverseError:
+    """QueryBuilderNoAttribute."""
+    message = f"'{table.name}' entity doesn't contain attribute with Name = '{name}'."
+    return DataverseError(400, "0x80041103", message)

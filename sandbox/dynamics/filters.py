@@ -115,7 +115,15 @@ def _array(text: str) -> list[str]:
 class _Compiler:
     """Walks one syntax tree. Whatever it doesn't know it refuses."""
 
-    def __init__(self, table: Table, store: Store, lists: list[list[str]], sees: Sees) -> None:
+    def __init__(
+        self,
+        table: Table,
+        store: Store,
+        lists: list[list[str]],
+        sees: Sees,
+        variable: str | None = None,
+    ) -> None:
+        self._variable = variable  # of the lambda whose body this is
         self._table = table
         self._store = store
         self._lists = lists
@@ -135,7 +143,7 @@ class _Compiler:
         if isinstance(node, ast.Call):
             return self._call(node)
         if isinstance(node, ast.CollectionLambda):
-            raise errors.not_played("any and all")
+            return self._lambda(node)
         raise errors.bad_query("The filter is not a test.")
 
     def _compare(self, node: Any) -> Test:
@@ -157,11 +165,36 @@ class _Compiler:
 
         return ordered
 
+    def _lambda(self, node: Any) -> Test:
+        """`collection/any(x: …)` and `all`; `any()` alone asks whether there is a row."""
+        name = node.owner.name if isinstance(node.owner, ast.Identifier) else ""
+        store, table = self._store, self._table
+        if name in table.collections:
+            target = store.schema.tables[table.collections[name].table]
+        elif name in table.associations:
+            target = store.schema.tables[table.associations[name].other(table.name)]
+        else:
+            raise errors.unknown_property(name, table)
+        if node.lambda_ is None:
+            return lambda row: bool(store.related(row, name)[1])
+        variable = node.lambda_.identifier.name
+        inner = _Compiler(target, store, self._lists, self._sees, variable)
+        test = inner.test(node.lambda_.expression)
+        among = any if isinstance(node.operator, ast.Any) else all
+        return lambda row: among(test(each) for each in store.related(row, name)[1])
+
     def _operand(self, node: Any) -> Operand:
-        if isinstance(node, ast.Identifier):
-            return self._column(self._table, node.name, lambda row: row)
-        if isinstance(node, ast.Attribute):
-            return self._through(node)
+        path = _path(node)
+        if path and self._variable is not None:
+            if path[0] != self._variable:
+                raise errors.bad_query("A lambda's body is about its own variable.")
+            path = path[1:]
+        if len(path) == 1:
+            return self._column(self._table, path[0], lambda row: row)
+        if len(path) == 2:
+            return self._through(*path)
+        if path:
+            raise errors.not_played("a longer path in a filter")
         constant = _constant(node)
         return Operand(constant[0], lambda row: constant[1], True)
 
@@ -177,8 +210,7 @@ class _Compiler:
 
         return Operand(KINDS.get(column.type, column.type), get, False)
 
-    def _through(self, node: Any) -> Operand:
-        name = node.owner.name if isinstance(node.owner, ast.Identifier) else ""
+    def _through(self, name: str, attribute: str) -> Operand:
         column = self._table.navigations.get(name)
         if column is None:
             raise errors.unknown_property(name, self._table)
@@ -190,7 +222,7 @@ class _Compiler:
                 return None
             return self._store.get(target, reference[1])
 
-        return self._column(target, node.attr, find)
+        return self._column(target, attribute, find)
 
     def _call(self, node: Any) -> Test:
         name = node.func.full_name()
@@ -220,7 +252,7 @@ class _Compiler:
         column = self._table.columns.get(name) or self._table.wire.get(name)
         if column is None:
             raise errors.unknown_property(name, self._table)
-        wanted = {_converted(column, value) for value in self._lists[int(given["PropertyValues"])]}
+        wanted = {converted(column, value) for value in self._lists[int(given["PropertyValues"])]}
         operand = self._column(self._table, column.wire, lambda row: row)
         return lambda row: operand.get(row) in wanted
 
@@ -245,9 +277,16 @@ def like(function: str, value: str) -> re.Pattern[str]:
             parts.append(f"[{'^' if negated else ''}{kept}]")
         else:
             parts.append(re.escape(token))
-    before = "" if function == "startswith" else ".*"
-    after = "" if function == "endswith" else ".*"
+    before = "" if function in ("startswith", "like") else ".*"
+    after = "" if function in ("endswith", "like") else ".*"
     return re.compile(f"{before}{''.join(parts)}{after}", re.DOTALL)
+
+
+def _path(node: Any) -> list[str]:
+    """`a/b` as its names; nothing for what is no path."""
+    if isinstance(node, ast.Identifier):
+        return [node.name]
+    return [*_path(node.owner), node.attr] if isinstance(node, ast.Attribute) else []
 
 
 def _constant(node: Any) -> tuple[str, Any]:
@@ -283,7 +322,8 @@ def _alike(left: Operand, right: Operand) -> tuple[Operand, Operand]:
     raise errors.bad_query("A binary operator with incompatible types was detected.")
 
 
-def _converted(column: Column, value: str) -> Any:
+def converted(column: Column, value: str) -> Any:
+    """A text as a value that compares with the column's."""
     kind = KINDS.get(column.type, column.type)
     if kind == "text":
         return normal(value)
@@ -292,6 +332,10 @@ def _converted(column: Column, value: str) -> Any:
             return Decimal(value)
         if kind == "guid":
             return values.guid_text(value)
-    except (ValueError, ArithmeticError):
-        raise errors.bad_query("A value of In does not fit its column.") from None
-    raise errors.not_played("In on a column of this type")
+        if kind == "date":
+            return values.date_text(value)
+        if kind == "datetime":
+            return values.datetime_text(value if "T" in value else f"{value}T00:00:00Z")
+        return {"true": True, "1": True, "false": False, "0": False}[value.lower()]
+    except (ValueError, ArithmeticError, KeyError):
+        raise errors.bad_query("A value does not fit its column.") from None

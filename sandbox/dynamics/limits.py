@@ -1,4 +1,4 @@
-"""Service protection limits per application user, by the sandbox clock.
+"""Service protection limits per application user and web server, by the sandbox clock.
 
 Numbers and codes: learn.microsoft.com/power-apps/developer/data-platform/api-limits. A user who
 goes on sending while refused waits longer, as that page says; by how much is our assumption.
@@ -17,11 +17,12 @@ from sandbox.dynamics.errors import DataverseError
 from sandbox.kit.clock import Clock
 
 HAMMERING_SECONDS = 1.0
+TOLD = ("requests", "milliseconds", "running", "refused")
 
 
 @dataclasses.dataclass
 class Thresholds:
-    """What one user may do on the one web server that the sandbox plays."""
+    """What one user may do on one web server."""
 
     requests: int = 6000
     milliseconds: float = 1_200_000.0
@@ -52,7 +53,7 @@ class Limits:
         """Microsoft's thresholds, nothing used."""
         with self._lock:
             self.thresholds = Thresholds()
-            self._uses: dict[str, _Use] = collections.defaultdict(_Use)
+            self._uses: dict[tuple[str, int], _Use] = collections.defaultdict(_Use)
 
     def set(self, changes: dict[str, Any]) -> None:
         """Change thresholds; TypeError on an unknown one."""
@@ -60,25 +61,21 @@ class Limits:
             self.thresholds = dataclasses.replace(self.thresholds, **changes)
 
     def state(self) -> dict[str, Any]:
-        """Thresholds and use, for the control plane."""
+        """Thresholds and use on all servers, for the control plane."""
         with self._lock:
-            uses = {
-                name: {
-                    "requests": len(use.calls),
-                    "milliseconds": use.milliseconds,
-                    "running": use.running,
-                    "refused": use.refused,
-                }
-                for name, use in self._uses.items()
-            }
-            return {"thresholds": dataclasses.asdict(self.thresholds), "users": uses}
+            users: dict[str, dict[str, float]] = {}
+            for (name, _), use in self._uses.items():
+                told = users.setdefault(name, dict.fromkeys(TOLD, 0))
+                for key, value in zip(TOLD, _told(use), strict=True):
+                    told[key] += value
+            return {"thresholds": dataclasses.asdict(self.thresholds), "users": users}
 
     @contextlib.contextmanager
-    def counted(self, name: str) -> Iterator[dict[str, str]]:
-        """Run one request of this user; gives the rate-limit headers, or raises the 429."""
+    def counted(self, name: str, server: int = 0) -> Iterator[dict[str, str]]:
+        """Run one request of this user on a server; gives the headers, or raises the 429."""
         began = time.monotonic()
         with self._lock:
-            use = self._uses[name]
+            use = self._uses[name, server]
             now = self._clock.now()
             self._forget(use, now)
             self._refuse(use, now)
@@ -135,6 +132,10 @@ class Limits:
             "x-ms-ratelimit-time-remaining-xrm-requests": f"{time_left:.2f}",
             "x-ms-dop-hint": "4",
         }
+
+
+def _told(use: _Use) -> tuple[float, ...]:
+    return len(use.calls), use.milliseconds, use.running, use.refused
 
 
 def _too_many(code: str, text: str, wait: int) -> DataverseError:

@@ -36,6 +36,8 @@ class Preferences:
             parts.append(f'odata.include-annotations="{",".join(self.annotations)}"')
         if self.continue_on_error:
             parts.append("odata.continue-on-error")
+        if self.track_changes:
+            parts.append("odata.track-changes")
         return ",".join(parts)
 
 

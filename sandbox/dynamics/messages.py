@@ -3,12 +3,14 @@
 Sources: learn.microsoft.com/power-apps/developer/data-platform/webapi/reference, a page each.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from sandbox.dynamics import errors, payload, url
 from sandbox.dynamics.keys import Keys
 from sandbox.dynamics.message import Reply, Request, json_reply
+from sandbox.dynamics.metadata import changes, csdl
 from sandbox.dynamics.metadata.writing import Writing
 from sandbox.dynamics.schema import Schema
 from sandbox.dynamics.security import Security
@@ -42,6 +44,10 @@ class Messages:
         self._functions: dict[str, Answer] = {
             "WhoAmI": self._who_am_i,
             "RetrieveVersion": self._version,
+            "RetrieveAvailableLanguages": self._languages,
+            "RetrieveProvisionedLanguages": self._languages,
+            "RetrieveMetadataChanges": self._metadata_changes,
+            "$metadata": self._csdl,
         }
         self._actions: dict[str, Answer] = {
             "PublishXml": self._publish,
@@ -87,6 +93,23 @@ class Messages:
     def _version(self, request: Request) -> Reply:
         version = {"Version": self._schema.organization["version"]}
         return _response(request, "RetrieveVersion", version)
+
+    def _languages(self, request: Request) -> Reply:
+        name = url.segments(request.path)[0].partition("(")[0]
+        key = (
+            "LocaleIds" if name == "RetrieveAvailableLanguages" else "RetrieveProvisionedLanguages"
+        )
+        return _response(request, name, {key: [1033]})
+
+    def _metadata_changes(self, request: Request) -> Reply:
+        found = changes.found(self._schema, _parameter(request, "Query"))
+        stamp = f"{self._store.version}!{self._schema.tenant}"
+        document = {"EntityMetadata": found, "ServerVersionStamp": stamp, "DeletedMetadata": None}
+        return _response(request, "RetrieveMetadataChanges", document)
+
+    def _csdl(self, request: Request) -> Reply:
+        body = csdl.document(self._schema).encode()
+        return Reply(200, {"Content-Type": "application/xml"}, body)
 
     def _role_privileges(self, request: Request, role: Row) -> Reply:
         request.user.need("Read", role.table)
@@ -168,6 +191,16 @@ class Messages:
             association = self._schema.associations["roleprivileges_association"]
             self._store.link(association, role.id, privilege.id)
         return Reply(204)
+
+
+def _parameter(request: Request, name: str) -> str:
+    """A function's parameter: `Name(Query=@p1)?@p1=…`, the form that JSON values need."""
+    segment = url.segments(request.path)[0]
+    match = re.fullmatch(rf"\w+\({name}=(@\w+)\)", segment)
+    value = url.query_pairs(request.query).get(match[1]) if match else None
+    if value is None:
+        raise errors.bad_query(f"The parameter {name} is given as an alias with a value.")
+    return value
 
 
 def _response(request: Request, name: str, document: dict[str, Any]) -> Reply:

@@ -87,11 +87,16 @@ def resume(order: Sequence[Order], text: str) -> tuple[int, SortKey]:
     if match is None:
         raise errors.bad_query("Malformed XML in the paging cookie.")
     inner = urllib.parse.unquote(urllib.parse.unquote(match[2]))
+    return int(match[1]), after(order, inner)
+
+
+def after(order: Sequence[Order], inner: str) -> SortKey:
+    """The sort key of the last row that an inner cookie names."""
     try:
         values = [json.loads(urllib.parse.unquote(value)) for _, value in LAST.findall(inner)]
         for index, term in enumerate(order):
-            if term.column.type in ("money", "decimal") and values[index] is not None:
+            if term.column.type in ("money", "decimal", "double") and values[index] is not None:
                 values[index] = Decimal(values[index])
-        return int(match[1]), sort_key(order, values)
+        return sort_key(order, values)
     except (ValueError, ArithmeticError, IndexError):
         raise errors.bad_query("Malformed XML in the paging cookie.") from None

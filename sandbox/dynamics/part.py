@@ -1,7 +1,6 @@
 """The Dataverse sandbox as a part: authority, Web API and control plane on one app."""
 
 import json
-import secrets
 import uuid
 from typing import Any
 
@@ -13,6 +12,7 @@ from sandbox.dynamics.control import Control
 from sandbox.dynamics.limits import Limits
 from sandbox.dynamics.message import Reply, Request
 from sandbox.dynamics.security import User
+from sandbox.dynamics.servers import Servers
 from sandbox.dynamics.service import Service, error_reply
 from sandbox.dynamics.tenant import DEFAULT, Tenant
 from sandbox.dynamics.tokens import Authority, AuthorityError
@@ -39,7 +39,8 @@ class Dynamics:
         self.service = Service(self.tenant)
         self.authority = Authority(self.tenant.schema, kit.clock, kit.state_dir)
         self.limits = Limits(kit.clock)
-        self.control = Control(kit.clock, self.tenant, self.authority, self.limits)
+        self.servers = Servers()
+        self.control = Control(self.tenant, self.authority, self.limits, self.servers)
         app = Flask("sandbox.dynamics", static_folder=None)
         app.url_map.merge_slashes = False
         self._route(app)
@@ -98,15 +99,16 @@ class Dynamics:
     def data(self, version: str, rest: str = "") -> ResponseReturnValue:
         """One HTTP request to the Web API."""
         prefer = request.headers.get("Prefer", "")
+        server = self.servers.choose(request.headers.get("Cookie", ""))
         try:
             user = self._caller(version)
-            with self.limits.counted(user.name) as headers:
+            with self.limits.counted(user.name, server) as headers:
                 self._take_time()
                 reply = self._answer(user, version)
             reply = Reply(reply.status, headers | reply.headers, reply.body)
         except errors.DataverseError as error:
             reply = error_reply(error, "include-annotations" in prefer)
-        return _response(reply)
+        return _response(reply, self.servers.cookie(server))
 
     def _caller(self, version: str) -> User:
         registration = self.authority.caller(request.headers.get("Authorization", ""))
@@ -184,7 +186,7 @@ class Dynamics:
         return {**options, **apps["writer"], **certificate, **apps, "options": options}
 
 
-def _response(reply: Reply) -> Response:
+def _response(reply: Reply, cookie: str) -> Response:
     response = Response(reply.body, reply.status, reply.headers)
     if not reply.body:
         response.headers.pop("Content-Type", None)
@@ -192,8 +194,7 @@ def _response(reply: Reply) -> Response:
     request_id = str(uuid.uuid4())
     response.headers["REQ_ID"] = request_id
     response.headers["x-ms-service-request-id"] = request_id
-    affinity = secrets.token_hex(32)
-    response.headers["Set-Cookie"] = f"ARRAffinity={affinity}; path=/; secure; HttpOnly"
+    response.headers["Set-Cookie"] = cookie
     return response
 
 

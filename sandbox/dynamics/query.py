@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from sandbox.dynamics import errors
 from sandbox.dynamics.filters import Sees, Test, compile_filter
-from sandbox.dynamics.schema import Association, Column, Table
+from sandbox.dynamics.schema import Column, Table
 from sandbox.dynamics.store import Store
 
 UNSUPPORTED = ("$skip", "$search", "$format")
-NOT_PLAYED = ("$apply", "$deltatoken", "fetchXml", "savedQuery", "userQuery", "sql", "$compute")
-KNOWN = ("$select", "$filter", "$orderby", "$top", "$count", "$expand", "$skiptoken")
+NOT_PLAYED = ("$apply", "fetchXml", "savedQuery", "userQuery", "sql", "$compute")
+KNOWN = ("$select", "$filter", "$orderby", "$top", "$count", "$expand", "$skiptoken", "$deltatoken")
 MOST_EXPANDS = 15
 
 
@@ -36,7 +36,6 @@ class Expand:
     table: Table
     column: str
     options: "Options"
-    association: Association | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +68,6 @@ class Parser:
         test = None
         if "$filter" in pairs:
             test = compile_filter(pairs["$filter"], table, self.store, aliases, self.sees)
-        if nested and "$expand" in pairs:
-            raise errors.not_played("nested $expand")
         return Options(
             select=None if select is None else tuple(_column(table, name) for name in select),
             selected=tuple(select or ()),
@@ -78,17 +75,17 @@ class Parser:
             order=tuple(_orders(table, pairs.get("$orderby", ""))),
             top=_number(pairs["$top"]) if "$top" in pairs else None,
             count=_truth(pairs.get("$count", "false")),
-            expands=self._expands(table, pairs.get("$expand", "")),
+            expands=self._expands(table, pairs.get("$expand", ""), nested),
             skip_token=pairs.get("$skiptoken"),
         )
 
-    def _expands(self, table: Table, text: str) -> tuple[Expand, ...]:
-        found = tuple(self._expand(table, item) for item in split(text, ","))
-        if len(found) > MOST_EXPANDS:
+    def _expands(self, table: Table, text: str, nested: bool) -> tuple[Expand, ...]:
+        found = tuple(self._expand(table, item, nested) for item in split(text, ","))
+        if sum(map(_count, found)) > MOST_EXPANDS:
             raise errors.bad_query("The number of expands exceeds the limit of 15.")
         return found
 
-    def _expand(self, table: Table, text: str) -> Expand:
+    def _expand(self, table: Table, text: str, nested: bool) -> Expand:
         match = re.fullmatch(r"\s*([\w/$]+)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
         if match is None:
             raise errors.bad_query("Syntax error in $expand.")
@@ -99,20 +96,25 @@ class Parser:
         if name in table.collections:
             collection = table.collections[name]
             target = self.store.schema.tables[collection.table]
-            options = self.options(target, pairs, nested=True)
-            return Expand(name, True, target, collection.column, options)
+            return Expand(name, True, target, "", self.options(target, pairs, nested=True))
         if name in table.associations:
-            association = table.associations[name]
-            target = self.store.schema.tables[association.other(table.name)]
-            options = self.options(target, pairs, nested=True)
-            return Expand(name, True, target, "", options, association)
+            if nested:
+                raise errors.bad_query("A many to many can't be expanded inside another $expand.")
+            target = self.store.schema.tables[table.associations[name].other(table.name)]
+            return Expand(name, True, target, "", self.options(target, pairs, nested=True))
         if name not in table.navigations:
             raise errors.unknown_property(name, table)
         column = table.navigations[name]
         target = self.store.schema.target(column, name)
-        if set(pairs) - {"$select"}:
-            raise errors.bad_query("A single-valued navigation takes only $select.")
-        return Expand(name, False, target, column.name, self.options(target, pairs, nested=True))
+        if set(pairs) - {"$select", "$expand"}:
+            raise errors.bad_query("A single-valued navigation takes only $select and $expand.")
+        options = self.options(target, pairs, nested=True)
+        return Expand(name, False, target, column.name, options)
+
+
+def _count(expand: Expand) -> int:
+    """An expand and those inside it."""
+    return 1 + sum(map(_count, expand.options.expands))
 
 
 def _check_name(name: str) -> None:

@@ -75,19 +75,12 @@ class Renderer:
                 return None
             target = self.store.get(expand.table, reference[1])
             return None if target is None else self.row(target, expand.options)
-        rows = self._related(row, expand)
+        rows = self.store.related(row, expand.navigation)[1]
         if expand.options.test is not None:
             rows = [found for found in rows if expand.options.test(found)]
         top = MOST_ROWS if expand.options.top is None else expand.options.top
         rows = ordered(expand.options.order, rows)[:top]
         return [self.row(found, expand.options) for found in rows]
-
-    def _related(self, row: Row, expand: Expand) -> list[Row]:
-        if expand.association is None:
-            return self.store.pointing(expand.table, expand.column, row.id)
-        linked = self.store.linked(expand.association, row.id)
-        found = (self.store.get(expand.table, other) for other in linked)
-        return [other for other in found if other is not None]
 
 
 def columns(table: Table, options: Options) -> list[Column]:

@@ -121,27 +121,6 @@ class Security:
 
     # -- changing -------------------------------------------------------------------------
 
-    def make_privileges(self, table: Table | None = None) -> None:
-        """Rows for a new table's privileges, or for the general ones; inside a transaction."""
-        privileges = self._schema.tables["privilege"]
-        named = (
-            [(name, 0) for name in GENERAL]
-            if table is None
-            else [(privilege_name(verb, table), right) for verb, right in RIGHTS.items()]
-        )
-        for name, right in named:
-            row = {"name": name, "accessright": right, "canbeglobal": True}
-            row_id = privilege_id(name)
-            self._store.put(privileges, row_id, row | {"privilegeid": row_id})
-
-    def drop_privileges(self, table: Table) -> None:
-        """The same when a table goes."""
-        for verb in RIGHTS:
-            row_id = privilege_id(privilege_name(verb, table))
-            row = self._store.get(self._schema.tables["privilege"], row_id)
-            if row is not None:
-                self._store.remove(row)
-
     def grant(self, role: str, privileges: dict[str, list[str]]) -> None:
         """Give a role verbs by table; `*` is every other table that there is now."""
         held = self._association("roleprivileges_association")

@@ -7,19 +7,21 @@ definitions in `metadata/`, functions and actions in `messages.py`, batches in `
 import dataclasses
 from typing import Any
 
-from sandbox.dynamics import errors, payload, sets, url
+from sandbox.dynamics import errors, fetch, fetching, payload, sets, tracking, url
 from sandbox.dynamics.below import Below
 from sandbox.dynamics.changes import Changes, References, check_version, must
 from sandbox.dynamics.message import JSON_TYPE, Reply, Request, json_reply
 from sandbox.dynamics.messages import SPACE, Messages
 from sandbox.dynamics.metadata.resources import SETS, Resources
 from sandbox.dynamics.metadata.writing import Writing
+from sandbox.dynamics.multiple import NAMES as MULTIPLE
+from sandbox.dynamics.multiple import Multiple
 from sandbox.dynamics.query import Options, Parser
 from sandbox.dynamics.render import Renderer
 from sandbox.dynamics.schema import Table
-from sandbox.dynamics.solutions import ROW_COMPONENTS
 from sandbox.dynamics.store import Row
 from sandbox.dynamics.tenant import Tenant
+from sandbox.dynamics.writes import Writes
 
 LONGEST_URL = 32_768
 LONGEST_URL_IN_BATCH = 65_536
@@ -33,9 +35,12 @@ class Service:
         self.tenant = tenant
         self.schema, self.store, self.records = tenant.schema, tenant.store, tenant.records
         self._changes = Changes(tenant)
+        self._writes = Writes(tenant, self._changes)
+        self._tracking = tracking.Tracking(tenant.store, tenant.clock)
+        self._multiple = Multiple(tenant, self._writes)
         self._below = Below(tenant, self._changes, self._listed, self._read)
         parts = (tenant.schema, tenant.store)
-        writing = Writing(*parts, tenant.keys, tenant.security, tenant.solutions)
+        writing = Writing(*parts, tenant.keys, tenant.catalog, tenant.solutions)
         self._metadata = Resources(tenant.schema, writing)
         self._messages = Messages(*parts, tenant.security, tenant.solutions, tenant.keys, writing)
 
@@ -71,8 +76,6 @@ class Service:
             raise errors.DataverseError(414, "0x80060888", "The request URI is too long.")
         if any(name in request.headers for name in IMPERSONATION):
             raise errors.not_played("impersonation")
-        if request.prefer.track_changes:
-            raise errors.not_played("change tracking")
 
     def _service_document(self, request: Request) -> Reply:
         if request.method != "GET":
@@ -84,7 +87,10 @@ class Service:
 
     def _on_set(self, request: Request, found: url.Resource, references: References) -> Reply:
         table, rest = found.table, found.rest
-        if rest and rest[0].startswith("Microsoft.Dynamics.CRM."):
+        if len(rest) == 1 and rest[0].removeprefix(SPACE) in MULTIPLE:
+            name = rest[0].removeprefix(SPACE)
+            return self._multiple.answer(request, table, name, references)
+        if rest and rest[0].startswith(SPACE):
             raise errors.not_played(rest[0])
         if rest and rest != ("$count",):
             raise errors.no_segment(rest[0])
@@ -93,10 +99,24 @@ class Service:
             rows = self.store.rows(table)
             if rest:
                 return sets.count(request, table, rows, self._parser(request))
+            pairs = url.query_pairs(request.query)
+            if "fetchXml" in pairs:
+                return self._fetched(request, table, pairs)
+            if tracking.asked(request):
+                options, renderer = self._options(request, table), self._renderer(request)
+                return self._tracking.listed(request, table, options, renderer)
             return self._listed(request, table, rows)
         if request.method != "POST" or rest:
             raise errors.wrong_method(request.method)
         return self._create(request, table, None, references)
+
+    def _fetched(self, request: Request, table: Table, pairs: dict[str, str]) -> Reply:
+        if set(pairs) - {"fetchXml", "tag"}:
+            raise errors.bad_query("fetchXml goes with no other query option.")
+        found = fetch.parse(pairs["fetchXml"], table, self.schema, request.user.sees)
+        for link in found.links:
+            request.user.need("Read", link.table)
+        return fetching.listed(request, found, self.store, self._renderer(request))
 
     def _listed(self, request: Request, table: Table, rows: list[Row]) -> Reply:
         options = self._options(request, table)
@@ -156,11 +176,8 @@ class Service:
             check_version(request, row)
         if row is None:
             return self._create(request, table, key, references)
-        request.user.need("Write", table)
         sent = payload.document(request.body)
-        for column in key.columns:  # an update drops what the URL says already
-            sent.pop(column, None)
-        row = self.records.update(row, self._changes.read(request, table, sent, references))
+        row = self._writes.update(request, row, sent, references, key)
         if request.prefer.representation:
             # Dataverse ignores $expand here.
             options = dataclasses.replace(self._options(request, table), expands=())
@@ -170,18 +187,8 @@ class Service:
     def _create(
         self, request: Request, table: Table, key: url.Key | None, references: References
     ) -> Reply:
-        request.user.need("Create", table)
-        if table.by_system:
-            raise errors.not_supported(table)
         sent = payload.document(request.body)
-        changes = self._changes.read(request, table, sent, references, creating=True)
-        if key is not None and key.name is not None:
-            changes = dict(zip(key.columns, key.values, strict=True)) | changes
-        row_id = key.id if key is not None else None
-        row = self.records.create(table, changes, request.user, row_id)
-        if table.name in ROW_COMPONENTS:
-            solution = self.tenant.solutions.named_in(request)
-            self.tenant.solutions.add(solution, ROW_COMPONENTS[table.name], row.id)
+        row = self._writes.create(request, table, sent, references, key)
         if request.prefer.representation:
             return self._shown(request, 201, row, self._options(request, table))
         return self._made(request, row, key)
@@ -201,12 +208,17 @@ class Service:
 
     def _options(self, request: Request, table: Table) -> Options:
         options = self._parser(request).options(table, url.query_pairs(request.query))
-        for expand in options.expands:
-            request.user.need("Read", expand.table)
+        _need_expanded(request, options)
         return options
 
     def _renderer(self, request: Request) -> Renderer:
         return Renderer(self.store, request.base, request.prefer, request.user.sees)
+
+
+def _need_expanded(request: Request, options: Options) -> None:
+    for expand in options.expands:
+        request.user.need("Read", expand.table)
+        _need_expanded(request, expand.options)
 
 
 def error_reply(error: errors.DataverseError, annotated: bool) -> Reply:

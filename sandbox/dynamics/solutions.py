@@ -62,6 +62,12 @@ class Solutions:
             raise errors.bad_metadata("A schema name begins with a publisher's prefix and '_'.")
         return str(schema_name)
 
+    def check_relationship(self, schema_name: Any) -> str:
+        """A relationship's name: Microsoft's own client makes such without a prefix."""
+        if not isinstance(schema_name, str) or not NAME.fullmatch(schema_name):
+            raise errors.bad_metadata("A relationship's name has letters, digits and '_'.")
+        return schema_name
+
     def first_option(self, schema_name: str) -> int:
         """Where a publisher's option values begin, by a name's prefix."""
         prefix = schema_name.partition("_")[0].lower()

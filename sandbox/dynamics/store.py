@@ -58,6 +58,7 @@ class Store:
             self._unique: dict[tuple[str, str], dict[tuple[Any, ...], str]] = {}
             self._pointing: dict[tuple[str, str, str], dict[str, None]] = {}
             self._links: dict[tuple[str, str], dict[str, None]] = collections.defaultdict(dict)
+            self._deleted: dict[str, list[tuple[int, str]]] = collections.defaultdict(list)
             self._undo: list[Callable[[], None]] = []
 
     @contextlib.contextmanager
@@ -100,6 +101,22 @@ class Store:
             rows = self._rows[table.name]
             return [rows[i] for i in self._pointing.get((table.name, column, row_id), {})]
 
+    def related(self, row: Row, name: str) -> tuple[Table, list[Row]]:
+        """The rows of a collection-valued navigation property, and their table."""
+        if name in row.table.collections:
+            relationship = row.table.collections[name]
+            table = self.schema.tables[relationship.table]
+            return table, self.pointing(table, relationship.column, row.id)
+        association = row.table.associations[name]
+        table = self.schema.tables[association.other(row.table.name)]
+        found = (self.get(table, other) for other in self.linked(association, row.id))
+        return table, [each for each in found if each is not None]
+
+    def deleted_since(self, table: Table, version: int) -> list[tuple[int, str]]:
+        """Versions and ids of rows that went after a version, the oldest first."""
+        with self._lock:
+            return [gone for gone in self._deleted[table.name] if gone[0] > version]
+
     def put(self, table: Table, row_id: str, values: Mapping[str, Any]) -> Row:
         """Insert or replace, inside a transaction; a taken alternate key raises."""
         for key in _built(table):
@@ -119,8 +136,14 @@ class Store:
         for association in row.table.associations.values():
             for other in self.linked(association, row.id):
                 self.unlink(association, row.id, other)
-        self._undo.append(lambda: self._set(row.table, row.id, row))
+        self.version += 1
+        self._deleted[row.table.name].append((self.version, row.id))
+        self._undo.append(lambda: self._restore(row))
         self._set(row.table, row.id, None)
+
+    def _restore(self, row: Row) -> None:
+        self._deleted[row.table.name].pop()
+        self._set(row.table, row.id, row)
 
     # -- many to many ---------------------------------------------------------------------
 

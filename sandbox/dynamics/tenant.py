@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.dynamics import errors, payload, solutions, url
+from sandbox.dynamics.catalog import Catalog
 from sandbox.dynamics.keys import Keys
 from sandbox.dynamics.records import Check, Records
 from sandbox.dynamics.schema import Schema, Table
@@ -23,8 +24,10 @@ class Tenant:
     """The parts that hold what the environment is, and how they begin."""
 
     def __init__(self, kind: str, clock: Clock) -> None:
+        self.clock = clock
         self.schema = Schema(kind)
         self.store = Store(self.schema)
+        self.catalog = Catalog(self.schema, self.store)
         self.security = Security(self.schema, self.store)
         self.solutions = solutions.Solutions(self.schema, self.store)
         self.keys = Keys(self.schema, self.store, clock)
@@ -42,9 +45,9 @@ class Tenant:
             self.schema.restore(kind)
             self.store.clear()
             self.keys.reset()
-            self.security.make_privileges()
+            self.catalog.begin()
             for table in self.schema.tables.values():
-                self.security.make_privileges(table)
+                self.catalog.add(table)
             for part in self.schema.parts:
                 self.seed(part.get("rows", {}))
                 self._link(part.get("links", {}))

@@ -135,3 +135,25 @@ def test_a_control_plane_mistake_is_told(crm):
     ):
         answer = crm.http.post(f"{crm.root}/_sandbox/{name}", json=body)
         assert answer.status_code == 400, name
+
+
+def test_each_web_server_has_limits_of_its_own(crm):
+    """A client that keeps the cookie meets one server's limit; one that drops it, the sum."""
+    crm.control("servers", {"count": 3})
+    crm.control("limits", {"requests": 2})
+    crm.http.cookies.clear()
+    crm.get("WhoAmI")
+    assert crm.http.cookies["ARRAffinity"]
+    assert [crm.get("WhoAmI").status_code for _ in range(2)] == [200, 429]
+    statuses = []
+    for _ in range(6):
+        crm.http.cookies.clear()
+        statuses.append(crm.get("WhoAmI").status_code)
+    assert statuses.count(200) == 4
+    assert crm.control("state", method="GET")["limits"]["users"]["writer"]["requests"] == 6
+    crm.control("reset")
+    crm.http.cookies.clear()
+    first = crm.get("WhoAmI").headers["Set-Cookie"]
+    assert crm.get("WhoAmI").headers["Set-Cookie"] == first
+    answer = crm.http.post(f"{crm.root}/_sandbox/servers", json={"count": 0})
+    assert answer.status_code == 400

@@ -118,7 +118,7 @@ class Forms:
 
     def lookup(self, document: Document) -> tuple[str, str, Entry]:
         """A one to many: the table that gets the lookup, the column's name and its entry."""
-        name = self._solutions.check_name(document.get("SchemaName"))
+        name = self._solutions.check_relationship(document.get("SchemaName"))
         if name in self._schema.relationships or name in self._schema.associations:
             raise errors.relationship_exists()
         referencing = self._known(document.get("ReferencingEntity"))

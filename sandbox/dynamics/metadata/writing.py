@@ -9,12 +9,12 @@ import dataclasses
 from typing import Any
 
 from sandbox.dynamics import errors, payload
+from sandbox.dynamics.catalog import Catalog
 from sandbox.dynamics.keys import Keys
 from sandbox.dynamics.message import Reply, Request
 from sandbox.dynamics.metadata import properties
 from sandbox.dynamics.metadata.forms import Document, Forms, kind, label
 from sandbox.dynamics.schema import Association, Column, Key, Relationship, Schema, Table
-from sandbox.dynamics.security import Security
 from sandbox.dynamics.solutions import COMPONENTS, Solutions
 from sandbox.dynamics.store import Row, Store
 
@@ -23,12 +23,12 @@ class Writing:
     """Changes the schema, with the privileges, components and indexes that go with it."""
 
     def __init__(
-        self, schema: Schema, store: Store, keys: Keys, security: Security, solutions: Solutions
+        self, schema: Schema, store: Store, keys: Keys, catalog: Catalog, solutions: Solutions
     ) -> None:
         self._schema = schema
         self._store = store
         self._keys = keys
-        self._security = security
+        self._catalog = catalog
         self._solutions = solutions
         self._forms = Forms(schema, solutions)
 
@@ -55,7 +55,7 @@ class Writing:
         table = self._schema.add_table(name, entry)
         if any(column.type == "money" for column in table.columns.values()):
             self._add_currency(table)
-        self._security.make_privileges(table)
+        self._catalog.add(table)
         self._solutions.add(solution, COMPONENTS["entity"], table.metadata_id)
         return table
 
@@ -110,7 +110,7 @@ class Writing:
         return made.metadata_id
 
     def _many_to_many(self, document: Document) -> Association:
-        name = self._solutions.check_name(document.get("SchemaName"))
+        name = self._solutions.check_relationship(document.get("SchemaName"))
         taken = (self._schema.relationships, self._schema.associations)
         if any(name in known for known in taken):
             raise errors.relationship_exists()
@@ -216,7 +216,7 @@ class Writing:
         if others:
             raise errors.component_in_use(f"Entity({table.name})")
         self._store.forget(table)
-        self._security.drop_privileges(table)
+        self._catalog.drop(table)
         self._schema.drop_table(table)
 
     def _drop_column(self, table: Table, column: Column) -> None:
