@@ -5,6 +5,7 @@ Every adapter uses these, so that the same mistake gives the same error on every
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -140,6 +141,12 @@ def checked(operations: Iterable[Operation]) -> tuple[Operation, ...]:
         if operation.verb == "update":
             concrete(operation.version)
     return given
+
+
+def exact(dumped: Any) -> Any:
+    """What a converter dumped, as `load` takes it: of JSON's numbers none passes through a float
+    on the way in."""
+    return Decimal(repr(dumped)) if isinstance(dumped, float) else dumped
 
 
 def _dump(field: FieldBinding, value: Any) -> Any:

@@ -3,13 +3,15 @@
 However many find it missing, used up or refused at once, one of them asks for a new one.
 """
 
+import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from adapters.base import TokenCache
-from adapters.errors import TimedOut
+from adapters.errors import Malformed, TimedOut
 from adapters.http import left
 
 EARLY = 60.0  # seconds before its end at which a token counts as used up
@@ -21,6 +23,21 @@ _TRIES = 3
 class _Held:
     token: str = field(repr=False)
     until: float
+
+
+def name_of(crm: str, *who: str) -> str:
+    """What a token is called in the cache: one name per CRM and user."""
+    return f"{crm}.{hashlib.sha256('|'.join(who).encode()).hexdigest()[:24]}"
+
+
+def issued(answer: Mapping[str, Any]) -> tuple[str, float]:
+    """(token, seconds) of an answer as RFC 6749 section 5.1 has it. Raises Malformed: a token that
+    can't stand in a header is none."""
+    token, seconds = answer.get("access_token"), answer.get("expires_in")
+    readable = isinstance(token, str) and token.isascii() and token.isprintable() and token
+    if not readable or type(seconds) not in (int, float):
+        raise Malformed
+    return str(token), float(seconds or 0)
 
 
 class KeptToken:

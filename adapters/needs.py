@@ -15,6 +15,8 @@ from mappings.converters import CONVERTERS, OptionTable
 from mappings.loader import Mapping as CrmMapping
 
 What = Literal["table", "column", "key", "relationship"]
+_STAMP = 32
+"""Characters of the mark that a write leaves."""
 _TYPE_NAMES = {converter: name for name, converter in CONVERTERS.items()}
 
 
@@ -85,22 +87,17 @@ def _own(
 ) -> Iterator[Need]:
     """Text columns of every table that no field is bound to."""
     made = next(iter(guide.column_types.get("text", ())), "text")
-    for option, (usual, length) in guide.own_columns.items():
-        column = str(options.get(option, usual))
+    given = [
+        (str(options.get(option, usual)), length, f"crm.options.{option}")
+        for option, (usual, length) in guide.own_columns.items()
+    ]
+    for column, length, origin in [*given, (kind.version, _STAMP, "version")]:
         if column:
             there = _missing(column in found.tables.get(kind.table, {}))
-            label, detail = column, f"{length} characters (crm.options.{option})"
+            detail = f"{length} characters ({origin})"
+            table = kind.table
             yield Need(
-                "column",
-                kind.kind,
-                kind.table,
-                column,
-                "",
-                made,
-                detail,
-                there,
-                length,
-                label=label,
+                "column", kind.kind, table, column, "", made, detail, there, length, label=column
             )
 
 

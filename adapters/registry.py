@@ -11,6 +11,7 @@ from mappings.loader import Mapping
 KNOWN: Dict[str, str] = {
     "dynamics": "adapters.dynamics.adapter:Dynamics",
     "memory": "adapters.memory:Memory",
+    "sugarcrm": "adapters.sugarcrm.adapter:SugarCrm",
     "suitecrm": "adapters.suitecrm.adapter:SuiteCrm",
 }
 """Name -> `package.module:Class`. An adapter of somebody else's is named by its path itself."""

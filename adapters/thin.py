@@ -1,4 +1,4 @@
-"""GET over keep-alive sockets, for the hot read: a fifth of the CPU of one through `requests`
+"""Reads over keep-alive sockets, for the hot path: a fifth of the CPU of one through `requests`
 (`docs/benchmarks.md`). Not for: anything that may not be repeated, redirects, cookies, proxies.
 
 HTTP/1.1 as RFC 9112 has it, read strictly: what isn't clearly an answer is Malformed, and its
@@ -34,7 +34,7 @@ class ThinTransport:
     """A keep-alive pool to one server; see `adapters.http.Transport`.
 
     A connection that idled longer than `max_idle` isn't used again; it should be less than the
-    CRM's keep-alive. Where one turns out to be closed, the GET is repeated once on a new one.
+    CRM's keep-alive. Where one turns out to be closed, the read is repeated once on a new one.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class ThinTransport:
     def send(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, end: float
     ) -> Answer:
-        """See Transport; only GET, since it may be repeated."""
-        if method != "GET" or body is not None:
-            raise ValueError("GET only")
-        request = self._request(target, headers)
+        """See Transport. It may be repeated: a GET, or a search that its caller sends by POST."""
+        if (method, body is None) not in (("GET", True), ("POST", False)):
+            raise ValueError("GET, or a search by POST")
+        request = self._request(method, target, headers, body)
         connection = self._take()
         if connection is not None:
             try:
@@ -81,14 +81,18 @@ class ThinTransport:
         for entry in idle:
             entry.connection.close()
 
-    def _request(self, target: str, headers: Mapping[str, str]) -> bytes:
+    def _request(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None
+    ) -> bytes:
         """Raises Malformed where a header or the target would be more than one."""
         if _UNSAFE_TARGET.search(target) or any(map(_UNSAFE.search, headers.values())):
             raise Malformed
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        text = f"GET {target} HTTP/1.1\r\n{self._fixed}\r\n{lines}\r\n"
+        if body is not None:
+            lines += f"Content-Length: {len(body)}\r\n"
+        text = f"{method} {target} HTTP/1.1\r\n{self._fixed}\r\n{lines}\r\n"
         try:
-            return text.encode("latin-1")
+            return text.encode("latin-1") + (body or b"")
         except UnicodeEncodeError:
             raise Malformed from None
 

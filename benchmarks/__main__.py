@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import accepts, drains, reads, report, tokens
+from benchmarks import accepts, drains, overheads, reads, report, tokens
 from benchmarks.figures import Figures, Number, Rounds
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.stage import Stage
@@ -16,6 +16,7 @@ PARTS: dict[str, Measure] = {
     "accepts": accepts.measure,
     "drains": drains.measure,
     "tokens": tokens.measure,
+    "overheads": overheads.measure,
 }
 
 

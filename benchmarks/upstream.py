@@ -1,6 +1,7 @@
 """A CRM that costs almost nothing: one contact, after a delay, over keep-alive HTTP/1.1.
 
-Not for: being faithful (that is the sandbox). It answers GET and PATCH of a row with the row whose
+Not for: being faithful (that is the sandbox). It plays Dynamics, and one read of SuiteCRM and of
+SugarCRM, for their adapters alone. It answers GET and PATCH of a row with the row whose
 id stands in the path, after a delay that costs no CPU, so that what is measured is what stands in
 front of it. `PUT /delay/<milliseconds>` sets the delay. `python -m benchmarks.upstream [PORT]`.
 """
@@ -44,11 +45,56 @@ _HEAD = (
 _BEFORE, _AFTER = json.dumps(_ROW, separators=(",", ":")).encode().split(b"%id%")
 _NO_ID = b"0" * 36
 _START = _HEAD % (len(_BEFORE) + len(_NO_ID) + len(_AFTER)) + _BEFORE
+THE_ID = "00000000-0000-4000-8000-000000000001"
+"""The contact that SuiteCRM's and SugarCRM's API give, whichever is asked for."""
+_SUGAR_ROW = {
+    "id": THE_ID,
+    "sync_key": THE_ID,
+    "date_modified": "2026-01-02T03:04:05+00:00",
+    "cb_version_c": "bench",
+    "first_name": "Xiaoming",
+    "last_name": "Ouyang",
+    "email": [{"email_address": "bench.member@example.cn", "primary_address": True}],
+    "email1": "bench.member@example.cn",
+    "phone_mobile": "+8613800000000",
+    "birthdate": "1990-05-17",
+    "cb_gender_c": "male",
+    "cb_language_c": "zh_CN",
+    "cb_subject_c": "bench-subject",
+    "cb_stamp_c": STAMP,
+    "cb_lastoperations_c": "abcdefghij",
+    "cb_points_c": "1280.50",
+    "cb_tier_c": "gold",
+    "cb_registeredat_c": "2026-01-02T03:04:05+00:00",
+    "cb_registeredstore_c": "SH001",
+    "cb_favouritemodel_c": "Diver 200",
+    "cb_state_c": "",
+    "dp_business_purpose": ["Profiling"],
+    "do_not_call": False,
+    "description": "x" * 800,
+}
+_DATA = {"type": "Contact", "id": THE_ID, "attributes": _SUGAR_ROW}
+
+
+def _whole(document: object) -> bytes:
+    body = json.dumps(document, separators=(",", ":")).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+        len(body),
+        body,
+    )
+
+
+_SUITE = _whole({"data": _DATA})
+_SUGAR = _whole({"next_offset": -1, "records": [_SUGAR_ROW]})
 _EMPTY = b"HTTP/1.1 204 No Content\r\nOData-Version: 4.0\r\n\r\n"
 _SET_DELAY = re.compile(rb"PUT /delay/(\d{1,5}) ")
 
 
 def _answer(request: bytes) -> bytes:
+    if b" /rest/" in request[:20]:
+        return _SUGAR
+    if b" /Api/V8/" in request[:20]:
+        return _SUITE
     found = _ID.search(request)
     return _START + found[1] + _AFTER if found else _EMPTY
 

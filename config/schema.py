@@ -59,7 +59,9 @@ class KeysPart(Part):
 
 
 class CrmPart(Part):
-    adapter = _text("`dynamics`, `suitecrm`, `memory`, or `package.module:Class`", required=True)
+    adapter = _text(
+        "`dynamics`, `sugarcrm`, `suitecrm`, `memory`, or `package.module:Class`", required=True
+    )
     mapping = _text("The mapping file", required=True)
     requires = fields.List(
         fields.String(),

@@ -58,7 +58,9 @@ class CollectionBinding:
 @dataclass(frozen=True)
 class KindBinding:
     """Where a kind lives. `lookups`: field -> kind; `keys`: field -> alternate key's name;
-    `not_held`: fields and collections that this CRM doesn't hold; `label`: what staff see."""
+    `not_held`: fields and collections that this CRM doesn't hold; `label`: what staff see;
+    `version`: the text column in which each write leaves a stamp of its own, where the CRM has no
+    versions."""
 
     kind: str
     table: str
@@ -70,6 +72,7 @@ class KindBinding:
     keys: Mapping[str, str]
     not_held: frozenset[str]
     label: str = ""
+    version: str = ""
 
     def expand(self, names: Iterable[str]) -> Iterator[str]:
         """Own fields, with `ext` as all of the brand's. Raises UnknownField."""

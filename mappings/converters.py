@@ -124,6 +124,39 @@ class Phone(Text):
 
 
 @dataclass(frozen=True)
+class Emails(Text):
+    """The primary one of a record's addresses, which Sugar keeps as an array. `search`: what a
+    search calls an address."""
+
+    search: str = "email_addresses.email_address"
+    serves = (fields.String, fields.Email)
+
+    def _load(self, remote: Any) -> str | None:
+        if type(remote) is not list:
+            return super()._load(remote)
+        given = [_expect(each, dict) for each in remote]
+        found = [each["email_address"] for each in given if self._is_primary(each)]
+        return super()._load(found[0]) if found else None
+
+    def onto(self, held: Any, address: str | None) -> list[dict[str, Any]]:
+        """The whole array with this address as the primary one, since what a part of it would do
+        isn't known. It takes the place of the earlier primary; None empties the array."""
+        if address is None:
+            return []
+        before = [each for each in held or () if isinstance(each, dict)]
+        same = [each for each in before if each.get("email_address") == address]
+        rest = [each for each in before if each not in same and not self._is_primary(each)]
+        return [
+            {**(same[0] if same else {}), "email_address": address, "primary_address": True},
+            *rest,
+        ]
+
+    @staticmethod
+    def _is_primary(each: dict[str, Any]) -> bool:
+        return each.get("primary_address") in (True, 1, "1")
+
+
+@dataclass(frozen=True)
 class Date(Converter):
     """A day, `YYYY-MM-DD`, without time or zone."""
 
@@ -278,13 +311,15 @@ class Lookup(Id):
 
 @dataclass(frozen=True)
 class TextList(Converter):
-    """Several texts in one column, parted by `separator`; None where there is none."""
+    """Several texts in one column, parted by `separator` or, where the CRM has it so, an array;
+    None where there is none."""
 
     separator: str = ","
     serves = (fields.List,)
 
     def _load(self, remote: Any) -> list[str] | None:
-        parts = [part.strip() for part in _expect(remote, str).split(self.separator)]
+        given = remote if type(remote) is list else _expect(remote, str).split(self.separator)
+        parts = [_expect(part, str).strip() for part in given]
         return [part for part in parts if part] or None
 
     def _dump(self, value: Any) -> str:
@@ -303,6 +338,7 @@ CONVERTERS: Mapping[str, type[Converter]] = {
     "date": Date,
     "datetime": Moment,
     "decimal": Number,
+    "emails": Emails,
     "id": Id,
     "inverted_bool": InvertedBool,
     "list": TextList,

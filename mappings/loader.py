@@ -27,7 +27,10 @@ from mappings.canonical import (
 from mappings.canonical.fields import Collection, Option, Reference, tags
 from mappings.converters import CONVERTERS, Converter, Lookup, OptionTable
 
-_KIND_KEYS = {"table", "entity_set", "id", "label", "fields", "ext", "collections", "not_held"}
+_KIND_KEYS = {
+    *("table", "entity_set", "id", "label", "version"),
+    *("fields", "ext", "collections", "not_held"),
+}
 _FIELD_KEYS = {"column", "type", "access", "key", "length", "label"}
 _EXT_KEYS = {"personal", "client"}
 
@@ -161,6 +164,7 @@ class _Reading:
             keys={name: field.key for name, field in every.items() if field.key},
             not_held=not_held,
             label=self._label(kind, kind, entry),
+            version=self._text(kind, entry, "version") if "version" in entry else "",
         ), schema
 
     def _not_held(

@@ -33,6 +33,7 @@ def held(mapping: Mapping, description: Description) -> tuple[Mapping, frozenset
             binding,
             fields={n: field for n, field in binding.fields.items() if n not in missing},
             not_held=binding.not_held | {n for n in missing if "." not in n},
+            version=binding.version if binding.version in columns else "",
         )
     for kind, binding in kinds.items():
         gone = {n for n, each in binding.collections.items() if each.kind not in kinds}

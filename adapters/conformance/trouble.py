@@ -20,6 +20,25 @@ from adapters.errors import (
 
 TRACE = Trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 ALWAYS = 2  # a read may be repeated once where its connection had idled
+CANARY = "Canary7Zq"
+_JSON = {"Content-Type": "application/json"}
+_FOREIGN: dict[str, dict[str, Any]] = {
+    "json-and-text": {"body": '{"value": []}Database failure ' + CANARY, "headers": _JSON},
+    "half": {"body": f'{{"value": [{{"x": "{CANARY}', "headers": _JSON},
+    "password-in-500": {
+        "status": 500,
+        "body": f'{{"error": "unknown_error", "error_description": "is invalid: {CANARY}"}}',
+        "headers": _JSON,
+    },
+    "redirect": {"status": 302, "headers": {"Location": f"https://example.com/{CANARY}"}},
+    "redirect-to-itself": {"status": 307, "headers": {"Location": f"/?{CANARY}"}},
+    "wrong-type": {"body": f'{{"value": "{CANARY}"}}', "headers": {"Content-Type": "text/plain"}},
+    "no-type": {"body": f'{{"value": "{CANARY}"}}'},
+    "no-object": {"body": f'"{CANARY}"', "headers": _JSON},
+    "empty": {"headers": _JSON},
+    "50-megabytes": {"body": CANARY, "size": 50_000_000, "headers": _JSON},
+    "deep": {"body": "[" * 100_000, "headers": _JSON},
+}
 
 
 class Trouble(Clauses):
@@ -28,7 +47,7 @@ class Trouble(Clauses):
     def test_throttled(self, crm: Adapter, remote: World) -> None:
         """5.1 A 429 is Throttled with the CRM's own pause, of which the budget is told."""
         made = member(crm, given_name="Ann")
-        remote.fault("throttle", retry_after=7)
+        remote.fault_in_write("throttle", retry_after=7)
         with pytest.raises(Throttled) as caught:
             crm.update("member", made.id, {"given_name": "Bob"}, made.version)
         assert caught.value.retry_after == 7
@@ -82,7 +101,7 @@ class Trouble(Clauses):
         """5.3 A write is sent once, whatever becomes of it; repeated by the caller, it meets
         itself where it was done."""
         id = new_id()
-        remote.fault(**fault)
+        remote.fault_in_write(**fault)
         with pytest.raises(error):
             crm.create("member", id, {"given_name": "Ann"})
         if done:
@@ -92,6 +111,32 @@ class Trouble(Clauses):
             with pytest.raises(NotFound):
                 crm.get("member", id, ())
             assert crm.create("member", id, {"given_name": "Ann"}).id == id
+
+    @pytest.mark.parametrize("name", _FOREIGN)
+    def test_foreign_answers(
+        self, crm: Adapter, remote: World, name: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """5.7 An answer that isn't the CRM's own is Malformed and shows nothing of itself; the
+        request was sent once and goes nowhere else."""
+        caplog.set_level(0)
+        made, id = member(crm, given_name="Ann"), new_id()
+        calls: dict[bool, Callable[[], object]] = {
+            True: lambda: crm.get("member", made.id, ("given_name",)),
+            False: lambda: crm.create("member", id, {"given_name": "Bob"}),
+        }
+        for reads, call in calls.items():
+            remote.forget()
+            fault = remote.fault if reads else remote.fault_in_write
+            fault("foreign", **{"status": 200, **_FOREIGN[name]})
+            with pytest.raises(Malformed) as caught:
+                call()
+            told = f"{caught.value!r}{vars(caught.value)}{caplog.text}"
+            assert CANARY not in told
+            assert caught.value.__suppress_context__ or caught.value.__context__ is None
+            sent = [each for each in remote.seen() if reads or not remote.reads(each)]
+            assert len(sent) == 1
+        with pytest.raises(NotFound):
+            crm.get("member", id, ())
 
     def test_slow(self, remote: World) -> None:
         """5.4 A call is TimedOut within its time, half a second more at most."""

@@ -89,6 +89,10 @@ class World(ABC):
         """The next request for data meets a fault of the sandbox's menu."""
         raise NotImplementedError
 
+    def fault_in_write(self, kind: str, **rule: Any) -> None:
+        """The next request that changes something meets it."""
+        self.fault(kind, **rule)
+
     def expire_tokens(self) -> None:
         """Every token issued so far is refused from now on."""
         raise NotImplementedError

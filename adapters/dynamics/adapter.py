@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from adapters import asked as shared
+from adapters.answers import document
 from adapters.base import (
     Adapter,
     Criterion,
@@ -27,17 +28,17 @@ from adapters.base import (
 from adapters.capabilities import Capabilities
 from adapters.dynamics import batch, metadata, query, rows
 from adapters.dynamics import options as option_rules
-from adapters.dynamics.client import JSON_BODY, PROTOCOL, READING, Call, Client, document
+from adapters.dynamics.client import JSON_BODY, PROTOCOL, READING, Call, Client
 from adapters.dynamics.guide import GUIDE
-from adapters.errors import BadMapping, Conflict, Invalid, Malformed, NotFound, Unsupported
+from adapters.errors import BadMapping, Invalid, Malformed, NotFound, Unsupported
 from adapters.http import Answer
+from adapters.stepwise import the_only
 from mappings.binding import FieldBinding, KindBinding
 from mappings.converters import Phone, Text
 from mappings.loader import Mapping
 
 _ETAG = re.compile(r'(W/)?"[\x21\x23-\x7e]*"\Z')
 _REPRESENTATION = "return=representation"
-_MOST_PAGES = 20
 LARGEST_PAGE = 5000
 
 Condition = tuple[str, FieldBinding, Any]
@@ -223,19 +224,9 @@ class Dynamics(Adapter):
     def _by_value(
         self, kind: str, criterion: Criterion, names: tuple[str, ...], trace: Trace | None
     ) -> Found:
-        hits: list[Found] = []
-        cursor: str | None = None
-        for _ in range(_MOST_PAGES):
-            page = self.query(kind, [criterion], names, cursor=cursor, trace=trace)
-            hits += page.rows
-            if len(hits) > 1:
-                raise Conflict
-            cursor = page.cursor
-            if cursor is None:
-                break
-        if not hits:
-            raise NotFound
-        return hits[0]
+        return the_only(
+            lambda cursor: self.query(kind, [criterion], names, cursor=cursor, trace=trace)
+        )
 
     def _page(
         self, target: str, prefer: str, *, personal: bool, trace: Trace | None

@@ -5,13 +5,12 @@ the pages on limits, optimistic concurrency, alternate keys and Web API client e
 in the user's language and hold values, so they are never looked at.
 """
 
-import email.utils
 import json
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.answers import pause
 from adapters.errors import (
     BadCredentials,
     BadMapping,
@@ -65,8 +64,6 @@ _STATUS: Mapping[int, type[CrmError]] = {
 # a proxy's 404 page doesn't mean that a member is gone.
 _FROM_ANYONE = frozenset((401, 408, 413, 429))
 _CODE = re.compile(r"0x[0-9a-fA-F]{8}\Z")
-DEFAULT_PAUSE = 5.0
-_LONGEST_PAUSE = 3600.0
 
 
 def error_of(
@@ -80,22 +77,6 @@ def error_of(
     if kind is Throttled:
         return Throttled(code, pause(headers))
     return kind(code)
-
-
-def pause(headers: Mapping[str, str]) -> float:
-    """Seconds of `Retry-After`, given as a number or a date (RFC 9110 section 10.2.3)."""
-    text = headers.get("retry-after", "")
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = email.utils.parsedate_to_datetime(text)
-            seconds = moment.timestamp() - time.time()
-        except (ValueError, TypeError):
-            seconds = DEFAULT_PAUSE
-    if not seconds >= 0:  # nan included
-        seconds = DEFAULT_PAUSE
-    return min(max(seconds, 1.0), _LONGEST_PAUSE)
 
 
 def _by_status(status: int, *, own: bool, conditional: bool) -> type[CrmError]:

@@ -5,7 +5,6 @@ for all processes of the role), and nowhere in MSAL: its own cache would give a 
 Source: learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
 
-import hashlib
 import json
 import urllib.parse
 from collections.abc import Mapping
@@ -17,8 +16,8 @@ import msal
 from adapters.base import TokenCache
 from adapters.dynamics.options import Options
 from adapters.errors import BadCredentials, CrmError, Malformed, Throttled
-from adapters.http import Wire
-from adapters.kept import EARLY, KeptToken
+from adapters.http import Answer, Wire
+from adapters.kept import EARLY, KeptToken, name_of
 
 __all__ = ["EARLY", "Tokens"]
 
@@ -31,16 +30,14 @@ class Tokens:
         self._http = _MsalHttp(wire)
         self._app: msal.ConfidentialClientApplication | None = None
         parts = (options.authority, options.tenant, options.scope, options.credential["client_id"])
-        name = f"dynamics.{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:24]}"
-        self._kept = KeptToken(name, cache, self._fetch)
+        self._kept = KeptToken(name_of("dynamics", *parts), cache, self._fetch)
 
     def get(self, end: float) -> str:
-        """A token that is good for a while. Raises BadCredentials or an Unavailable."""
+        """See `adapters.caller.Tokens`."""
         return self._kept.get(end)
 
-    def replace(self, refused: str, end: float) -> str:
-        """Another token than `refused`, which the CRM didn't take. Where another thread or process
-        has replaced it already, that one; so many that are refused at once make one token call."""
+    def replace(self, refused: str, answer: Answer, end: float) -> str:
+        """See `adapters.caller.Tokens`: so many that are refused at once make one token call."""
         return self._kept.get(end, refused)
 
     def _fetch(self, end: float) -> tuple[str, float]:

@@ -4,11 +4,10 @@ V8 answers 400 for nearly everything and has no codes, so the constant parts of 
 (Api/V8/*.php, not translated) are looked for. They hold ids and names, so none of them is kept.
 """
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
+from adapters.answers import pause, said
 from adapters.errors import (
     BadCredentials,
     BadMapping,
@@ -40,7 +39,6 @@ _STATUS: Mapping[int, type[CrmError]] = {
     413: Invalid,
     501: Unsupported,
 }
-_PAUSE, _LONGEST = 5.0, 3600.0
 
 
 def error_of(answer: Answer) -> CrmError:
@@ -49,7 +47,7 @@ def error_of(answer: Answer) -> CrmError:
         return Throttled("429", pause(answer.headers))
     if answer.status != 400:
         return _STATUS.get(answer.status, Malformed)(str(answer.status))
-    detail = _detail(answer.body)
+    detail = _detail(answer)
     if detail is None:  # a proxy's page, or JSON followed by "Database failure"
         return Malformed("400")
     for pattern, kind, code in _DETAILS:
@@ -58,18 +56,7 @@ def error_of(answer: Answer) -> CrmError:
     return Invalid("400")
 
 
-def pause(headers: Mapping[str, str]) -> float:
-    """Seconds of `Retry-After`, where it is a number."""
-    text = headers.get("retry-after", "")
-    seconds = float(text) if text.isascii() and text.isdigit() else _PAUSE
-    return min(max(seconds, 1.0), _LONGEST)
-
-
-def _detail(body: bytes) -> str | None:
-    try:
-        document: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    errors = document.get("errors") if isinstance(document, dict) else None
+def _detail(answer: Answer) -> str | None:
+    errors = said(answer).get("errors")
     detail = errors.get("detail") if isinstance(errors, dict) else None
     return detail if isinstance(detail, str) else None

@@ -2,19 +2,18 @@
 
 V8 filters in the URL only, so a personal value that is searched for stands there: the capability
 `hides_values` isn't declared. Only what the server compares as we do is left to it; the rest is
-compared on what came (`meets`).
+compared on what came (`Stepwise.meets`).
 """
 
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import quote
 
 from adapters.asked import uuid_of
 from adapters.errors import Invalid, NotFound
+from adapters.stepwise import Condition
 from adapters.suitecrm import rows
-from mappings.binding import FieldBinding, KindBinding
+from mappings.binding import KindBinding
 
-Condition = tuple[str, FieldBinding, Any]
 _SERVER = {"eq": "eq", "gt": "gt", "ge": "gte", "lt": "lt", "le": "lte"}
 
 
@@ -44,13 +43,3 @@ def listing(conditions: Iterable[Condition], after: str | None, size: int) -> st
         parts.append(("filter[id][gt]", after))
     parts += [("page[size]", str(size)), ("page[number]", "1"), ("sort", "id")]
     return "&".join(f"{quote(name, safe='')}={quote(text, safe='')}" for name, text in parts)
-
-
-def meets(row: rows.Row, op: str, field: FieldBinding, dumped: Any) -> bool:
-    """Does a row that came meet the condition? `gt` and its like were the server's to compare."""
-    held = rows.value(field, row)
-    if op == "in":
-        return any(rows.same(field, held, each) for each in dumped)
-    if op in ("eq", "ne"):
-        return rows.same(field, held, dumped) is (op == "eq")
-    return held is not None

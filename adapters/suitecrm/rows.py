@@ -11,15 +11,14 @@ from typing import Any
 
 from adapters.asked import uuid_of
 from adapters.errors import Invalid, Malformed
+from adapters.stepwise import Row
 from mappings.binding import FieldBinding
-from mappings.converters import Bool, InvertedBool, Moment, NotDecodable
+from mappings.converters import Bool, InvertedBool, Moment
 
-MODIFIED = "date_modified"
 _ENTITIES = (("&quot;", '"'), ("&lt;", "<"), ("&gt;", ">"), ("&#039;", "'"))
 # What SuiteCRM changes on the way in: entities are decoded, scripts cut out.
 _NOT_KEPT = re.compile(r"&(#[0-9]+|#x[0-9a-f]+|\w+);|<script", re.IGNORECASE)
 _PLAIN_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\Z")
-Row = dict[str, Any]
 
 
 def row_of(resource: Any) -> Row:
@@ -30,14 +29,6 @@ def row_of(resource: Any) -> Row:
     try:
         return {**attributes, "id": uuid_of(resource.get("id"))}
     except Invalid:
-        raise Malformed from None
-
-
-def value(field: FieldBinding, row: Row) -> Any:
-    """The canonical value of a field. Raises Malformed where it isn't there or isn't one."""
-    try:
-        return field.converter.load(_native(field, row[field.column]))
-    except (KeyError, NotDecodable):
         raise Malformed from None
 
 
@@ -58,26 +49,14 @@ def wire(field: FieldBinding, dumped: Any) -> str:
     return text
 
 
-def same(field: FieldBinding, held: Any, dumped: Any) -> bool:
-    """Is what the CRM holds (canonical) what was sent? V8 shows a datetime column to the minute."""
-    # Of JSON's numbers, as of all others, none passes through a float on the way in.
-    exact = Decimal(repr(dumped)) if isinstance(dumped, float) else dumped
-    wanted = field.converter.load(exact)
-    if isinstance(field.converter, Moment) and wanted is not None and held is not None:
-        return held in (wanted, wanted.replace(second=0))
-    return bool(held == wanted)
+def same_minute(field: FieldBinding, held: Any, dumped: Any) -> bool:
+    """Is it the moment that was sent, as V8 shows a datetime column: to the minute?"""
+    if not isinstance(field.converter, Moment) or dumped is None:
+        return False
+    return bool(held == field.converter.load(dumped).replace(second=0))
 
 
-def version(row: Row, column: str) -> str:
-    """The row's version: when it was changed, to the minute, and by which write. A change by staff
-    within the minute of the last write doesn't show."""
-    moment, token = row.get(MODIFIED), row.get(column, "") if column else ""
-    if not isinstance(moment, str) or not isinstance(token, str):
-        raise Malformed
-    return re.sub(r"[^\x21-\x7e]|\*", "_", f"{moment}~{token}")
-
-
-def _native(field: FieldBinding, raw: Any) -> Any:
+def native(field: FieldBinding, raw: Any) -> Any:
     """As the field's converter reads it."""
     if raw is None or raw == "":
         return None

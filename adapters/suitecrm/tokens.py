@@ -4,15 +4,13 @@ No refresh token is used: refreshing ends the old access token at once, under th
 process that still uses it. A token is asked for anew, by one process of all.
 """
 
-import hashlib
 import json
-from typing import Any
 
+from adapters.answers import pause, said
 from adapters.base import TokenCache
 from adapters.errors import BadCredentials, Malformed, Throttled
 from adapters.http import Answer, Wire
-from adapters.kept import KeptToken
-from adapters.suitecrm.errors import pause
+from adapters.kept import KeptToken, issued, name_of
 from adapters.suitecrm.options import Options
 
 
@@ -25,8 +23,15 @@ class Tokens:
         self._sent = json.dumps({"grant_type": grant, **options.credential}).encode()
         self._wire = wire
         who = (options.url, options.credential["client_id"], options.credential.get("username", ""))
-        name = f"suitecrm.{hashlib.sha256('|'.join(who).encode()).hexdigest()[:24]}"
-        self.get = KeptToken(name, cache, self._fetch).get
+        self._kept = KeptToken(name_of("suitecrm", *who), cache, self._fetch)
+
+    def get(self, end: float) -> str:
+        """See `adapters.caller.Tokens`."""
+        return self._kept.get(end)
+
+    def replace(self, refused: str, answer: Answer, end: float) -> str:
+        """See `adapters.caller.Tokens`."""
+        return self._kept.get(end, refused)
 
     def _fetch(self, end: float) -> tuple[str, float]:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -38,17 +43,10 @@ def _checked(answer: Answer) -> tuple[str, float]:
     sent; the body is looked at for its shape alone."""
     if answer.status == 429:
         raise Throttled("429", pause(answer.headers))
-    try:
-        document: Any = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        raise Malformed from None
-    if not isinstance(document, dict):
-        raise Malformed
+    document = said(answer)
     refused = answer.status in (400, 401) and "error" in document
     if refused or (answer.status == 500 and document.get("error") == "unknown_error"):
         raise BadCredentials(str(answer.status))
-    token, seconds = document.get("access_token"), document.get("expires_in")
-    readable = isinstance(token, str) and token.isascii() and token.isprintable() and token
-    if answer.status != 200 or not readable or type(seconds) not in (int, float):
+    if answer.status != 200:
         raise Malformed
-    return str(token), float(seconds or 0)
+    return issued(document)

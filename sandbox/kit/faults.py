@@ -14,6 +14,7 @@ KINDS = frozenset(
         "status",  # no effect; answered with `status`
         "throttle",  # no effect; 429 with Retry-After and the remote's own code
         "html",  # no effect; an HTML page as a proxy would send it
+        "foreign",  # no effect; answered with `status`, `headers` and `body`, at least `size` bytes
         "malformed",  # effect; the answer's JSON stops half-way
         "cut_before",  # connection closed, no effect
         "cut_after",  # effect, then the connection is closed without an answer
@@ -35,6 +36,9 @@ class Rule:
     seconds: float = 1.0
     retry_after: int | None = None
     code: str | None = None
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    body: str = ""
+    size: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

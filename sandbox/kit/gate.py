@@ -90,6 +90,10 @@ class Gate:
         headers = []
         if rule.kind == "html":
             return Answer(rule.status, [("Content-Type", "text/html")], HTML_PAGE)
+        if rule.kind == "foreign":
+            whole = rule.body.encode().ljust(rule.size, b" ")
+            length = ("Content-Length", str(len(whole)))
+            return Answer(rule.status, [*rule.headers.items(), length], whole)
         status = 429 if rule.kind == "throttle" else rule.status
         wait = rule.retry_after
         if wait is None and rule.kind == "throttle":

@@ -88,8 +88,10 @@ class Records:
     def _id(self, module: Module, sent: Mapping[str, Any]) -> str:
         if not self.settings.id_on_create or not sent.get("id"):
             return str(uuid.uuid4())
+        if self.store.get(module.name, str(sent["id"])):
+            raise SugarError("invalid_parameter")
         if self.store.taken(module.name, str(sent["id"])):
-            raise not_played("the id of a record that there is or was")
+            raise not_played("the id of a record that there was")
         return str(sent["id"])
 
     def _require(self, module: Module, sent: Mapping[str, Any]) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from adapters import asked, errors
+from adapters.answers import document
 from adapters.base import Criterion, FreeBudget, Operation, Remote
 from adapters.dynamics import batch, query, rows
-from adapters.dynamics.client import document, names_of
+from adapters.dynamics.client import names_of
 from adapters.dynamics.errors import CODES, error_of, pause
 from adapters.http import Answer
 from adapters.registry import adapter_class, check_options, make

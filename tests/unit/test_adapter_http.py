@@ -234,9 +234,23 @@ def test_thin_forgets_old_connections(serve):
 
 
 def test_thin_is_for_reads():
-    """What may be repeated in silence is a GET only."""
-    with pytest.raises(ValueError, match="GET only"):
-        thin("http://127.0.0.1:1").send("POST", "/x", {}, b"{}", time.monotonic() + 1)
+    """What may be repeated in silence is a GET, or a search that its caller sends by POST."""
+    for method, body in (("PUT", b"{}"), ("DELETE", None), ("GET", b"{}"), ("POST", None)):
+        with pytest.raises(ValueError, match="search by POST"):
+            thin("http://127.0.0.1:1").send(method, "/x", {}, body, time.monotonic() + 1)
+
+
+def test_thin_sends_a_search(serve):
+    """Its body goes whole, with its length, again where the connection had been closed."""
+    server = serve(ok(b"{}"), ok(b"[]"))
+    transport = thin(server.url)
+    for body in (b'{"filter":[]}', b"{}"):
+        transport.send("POST", "/x", {"A": "b"}, body, time.monotonic() + 0.6)
+    transport.close()
+    assert server.connections == 1
+    assert server.requests[0].startswith("POST /x HTTP/1.1\r\n")
+    assert "\r\nContent-Length: 13\r\n" in server.requests[0]
+    assert server.requests[0].endswith('\r\n\r\n{"filter":[]}')
 
 
 @BOTH

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.base import FreeBudget, Remote
 from adapters.errors import (
     BadCredentials,
     BadMapping,
@@ -18,12 +19,15 @@ from adapters.errors import (
     Unsupported,
 )
 from adapters.http import Answer
+from adapters.places import origin
 from adapters.suitecrm import options, rows
-from adapters.suitecrm.client import _data
+from adapters.suitecrm.adapter import SuiteCrm
+from adapters.suitecrm.client import data_of
 from adapters.suitecrm.errors import error_of
-from adapters.suitecrm.query import meets
 from mappings.binding import FieldBinding
 from mappings.converters import Bool, Date, Moment, Number, Text
+from mappings.loader import load
+from tests.unit.test_adapter_tokens import Kept
 
 GOOD = {"url": "https://crm.example.com/legacy"}
 SECRET = {"client_id": "a", "client_secret": "b"}
@@ -41,6 +45,12 @@ REFUSALS = {
     "auth.garbage": BadCredentials,
     "list.filter.bad_op": Invalid,
 }
+
+
+MAPPING = load(Path(__file__).parents[2] / "mappings" / "suitecrm.yaml")
+CRM = SuiteCrm(
+    MAPPING, Remote({**GOOD, "version_column": "v_c"}, SECRET, Kept(), FreeBudget(), "now")
+)
 
 
 def _field(converter):
@@ -108,9 +118,9 @@ def test_values(converter, value, wire, shown):
     field = _field(converter)
     dumped = converter.dump(value)
     assert rows.wire(field, dumped) == wire
-    held = rows.value(field, {"x_c": shown})
+    held = CRM.value(field, {"x_c": shown})
     assert held == value
-    assert rows.same(field, held, dumped)
+    assert CRM.same(field, held, dumped)
 
 
 def test_a_datetime_column_holds_the_minute():
@@ -118,20 +128,22 @@ def test_a_datetime_column_holds_the_minute():
     field = _field(Moment())
     sent = Moment().dump(datetime(2026, 12, 1, 10, 0, 31, tzinfo=UTC))
     for shown, same in (("10:00:00", True), ("10:01:00", False), ("15:00:31", False)):
-        held = rows.value(field, {"x_c": f"2026-12-01T{shown}+00:00"})
-        assert rows.same(field, held, sent) is same
+        held = CRM.value(field, {"x_c": f"2026-12-01T{shown}+00:00"})
+        assert CRM.same(field, held, sent) is same
 
 
 @pytest.mark.parametrize("row", [{}, {"x_c": {}}, {"x_c": 5}])
 def test_what_is_no_text(row):
     """A column that is missing or holds something else is Malformed."""
     with pytest.raises(Malformed):
-        rows.value(_field(Text()), row)
+        CRM.value(_field(Text()), row)
 
 
 def test_a_version_fits_a_header():
     """Whatever staff wrote into the version's column."""
-    version = rows.version({"date_modified": "2026-01-01", "v_c": "a\r\nb*é"}, "v_c")
+    version = CRM.version(
+        MAPPING.kinds["member"], {"date_modified": "2026-01-01", "v_c": "a\r\nb*é"}
+    )
     assert version == "2026-01-01~a__b__"
 
 
@@ -161,18 +173,18 @@ def test_options(given, credential, told):
 def test_addresses():
     """SuiteCRM 8 keeps this API below /legacy."""
     read = options.read({"url": "https://crm.example.com/legacy/"}, SECRET)
-    assert (read.origin, read.root) == ("https://crm.example.com", "/legacy/Api/")
+    assert (origin(read.url), read.root) == ("https://crm.example.com", "/legacy/Api/")
 
 
 def test_json_by_another_name():
     """What calls itself HTML isn't an answer, whatever it holds."""
     body = b'{"data":{}}'
-    assert _data(Answer(200, {"content-type": "application/vnd.api+json"}, body)) == {}
+    assert data_of(Answer(200, {"content-type": "application/vnd.api+json"}, body)) == {}
     with pytest.raises(Malformed):
-        _data(Answer(200, {"content-type": "text/html"}, body))
+        data_of(Answer(200, {"content-type": "text/html"}, body))
 
 
 def test_an_empty_field_is_less_than_nothing():
     """An emptied text may be "" and not null, which MySQL holds to be less than any other."""
-    assert not meets({"x_c": ""}, "lt", _field(Text()), "z")
-    assert meets({"x_c": "a"}, "lt", _field(Text()), "z")
+    assert not CRM.meets({"x_c": ""}, "lt", _field(Text()), "z")
+    assert CRM.meets({"x_c": "a"}, "lt", _field(Text()), "z")

@@ -147,8 +147,8 @@ def test_refused_token_in_the_cache():
     tokens = Tokens(OPTIONS, cache, wire)
     cache.put(tokens._kept._name, "old", 3600)
     assert tokens.get(soon()) == "old"
-    assert tokens.replace("old", soon()) == "new"
-    assert tokens.replace("old", soon()) == "new"
+    assert tokens.replace("old", Answer(401, {}, b""), soon()) == "new"
+    assert tokens.replace("old", Answer(401, {}, b""), soon()) == "new"
     assert len(wire.posts) == 1
 
 
