@@ -10,14 +10,9 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-<<<<<<< HEAD
-from adapters.base import Description, Table
-from adapters.dynamics.client import Call, Client, document
-=======
 from adapters.answers import document
-from adapters.base import Description
+from adapters.base import Description, Table
 from adapters.dynamics.client import Call, Client
->>>>>>> 91f8e46 (Speak to SugarCRM: sync_keys for ids, one token pair for all, reads by search)
 from adapters.errors import BadMapping, Malformed, NotFound
 from mappings.loader import Mapping
 

@@ -12,10 +12,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from adapters.answers import document
 from adapters.base import Remote
 from adapters.dynamics import options as option_rules
 from adapters.dynamics.access import Access
-from adapters.dynamics.client import JSON_BODY, READING, Call, Client, document
+from adapters.dynamics.client import JSON_BODY, READING, Call, Client
 from adapters.dynamics.definitions import Definitions, Document
 from adapters.errors import BadMapping, Malformed, NotFound, Throttled
 from adapters.needs import Need

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters import asked as shared
-from adapters.base import Record, Remote, Trace
+from adapters.base import Record, Remote, Table, Trace
 from adapters.capabilities import Capabilities
 from adapters.errors import (
     BadCredentials,
@@ -85,6 +85,13 @@ class SugarCrm(Stepwise):
         if not (isinstance(name, str) and name and isinstance(password, str) and password):
             raise Invalid
         return {"right": self._portal.takes(name, password)}
+
+    def tables(self) -> tuple[Table, ...]:
+        _, document = self._client.turn().call("GET", "metadata?type_filter=full_module_list")
+        held = document.get("full_module_list") if isinstance(document, dict) else None
+        if not isinstance(held, dict):
+            raise Malformed
+        return tuple(Table(name, name, rows.ID) for name in held if not name.startswith("_"))
 
     def ping(self) -> None:
         if self._client.turn().call("GET", "ping")[1] != "pong":
