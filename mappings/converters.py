@@ -311,15 +311,13 @@ class Lookup(Id):
 
 @dataclass(frozen=True)
 class TextList(Converter):
-    """Several texts in one column, parted by `separator` or, where the CRM has it so, an array;
-    None where there is none."""
+    """Several texts in one column, parted by `separator`; None where there is none."""
 
     separator: str = ","
     serves = (fields.List,)
 
     def _load(self, remote: Any) -> list[str] | None:
-        given = remote if type(remote) is list else _expect(remote, str).split(self.separator)
-        parts = [_expect(part, str).strip() for part in given]
+        parts = [part.strip() for part in _expect(remote, str).split(self.separator)]
         return [part for part in parts if part] or None
 
     def _dump(self, value: Any) -> str:
@@ -333,7 +331,26 @@ class TextList(Converter):
         return [] if self.separator else ["separator is empty"]
 
 
+@dataclass(frozen=True)
+class TextArray(Converter):
+    """Several texts that the CRM keeps as an array, as Sugar does a choice of several; None where
+    there is none."""
+
+    serves = (fields.List,)
+
+    def _load(self, remote: Any) -> list[str] | None:
+        return [_expect(part, str) for part in _expect(remote, list) if part] or None
+
+    def _dump(self, value: Any) -> list[str]:
+        for part in _expect(value, list):
+            if not _expect(part, str).strip():
+                raise ValueError
+            part.encode()
+        return list(value)
+
+
 CONVERTERS: Mapping[str, type[Converter]] = {
+    "array": TextArray,
     "bool": Bool,
     "date": Date,
     "datetime": Moment,

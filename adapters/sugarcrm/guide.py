@@ -4,6 +4,7 @@ from adapters.guide import Guide
 
 GUIDE = Guide(
     column_types={
+        "array": ("multienum",),
         "bool": ("bool",),
         "date": ("date",),
         "datetime": ("datetime", "datetimecombo"),
@@ -11,7 +12,7 @@ GUIDE = Guide(
         "emails": ("email",),
         "id": ("id",),
         "inverted_bool": ("bool",),
-        "list": ("multienum",),
+        "list": ("varchar", "text"),
         "lookup": ("varchar", "id"),
         "option": ("enum", "varchar"),
         "phone": ("phone", "varchar"),

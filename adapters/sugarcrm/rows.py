@@ -12,7 +12,7 @@ from adapters.asked import uuid_of
 from adapters.errors import BadMapping, Invalid, Malformed
 from adapters.stepwise import Row
 from mappings.binding import FieldBinding
-from mappings.converters import Bool, Emails, InvertedBool, Moment, TextList
+from mappings.converters import Bool, Emails, InvertedBool, Moment, TextArray
 
 ID, SYNC_KEY = "id", "sync_key"
 OWN = "/own"
@@ -49,10 +49,8 @@ def wire(field: FieldBinding, dumped: Any, before: Any = None) -> Any:
     an array of addresses keeps the others."""
     if isinstance(field.converter, Emails):
         return field.converter.onto(before, dumped)
-    if isinstance(field.converter, TextList):
-        return dumped.split(field.converter.separator) if dumped else []
     if dumped is None:
-        return ""
+        return [] if isinstance(field.converter, TextArray) else ""
     if isinstance(dumped, int | float) and not isinstance(dumped, bool):
         return format(Decimal(repr(dumped)), "f")
     if isinstance(field.converter, Moment):

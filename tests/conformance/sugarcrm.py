@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from adapters.base import Adapter, Remote
-from adapters.conformance import Seen, World
+from adapters.conformance import CountingBudget, FileTokens, Seen, World
 from adapters.conformance.partial import held
-from adapters.conformance.world import CountingBudget
 from adapters.registry import make
 from mappings.loader import load
-from tests.conformance.conftest import ROOT, FileTokens, Sandbox
+from tests.conformance.conftest import ROOT, Sandbox
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +43,7 @@ class SugarWorld(World):
         self.sandbox = sandbox
         self.tokens = FileTokens(tokens)
         self.options = {name: sandbox.ready[name] for name in ("url", "ca_file", "platform")}
-        self.options["ids"] = self.ids
+        self.options |= {"ids": self.ids, "passwords": "portal"}
         user = sandbox.ready[self.user] if self.user else sandbox.ready
         self.credential = {name: user[name] for name in ("username", "password")}
         sandbox.control("POST", "reset")
@@ -89,6 +88,16 @@ class SugarWorld(World):
     def fault_in_write(self, kind: str, **rule: Any) -> None:
         """See World."""
         self._fault(r"^/rest/(?!.*/(oauth2/|filter$))", kind, rule)
+
+    def wrong_credential(self) -> dict[str, str]:
+        """See World."""
+        return {**self.credential, "password": "WRONG-password"}
+
+    def password(self) -> tuple[str, str]:
+        """See World: a contact whom the portal knows."""
+        given = {"portal_name": "ann", "portal_password": "Right-1", "portal_active": True}
+        self.sandbox.control("POST", "seed", {"Contacts": [{"last_name": "Lee", **given}]})
+        return "ann", "Right-1"
 
     def expire_tokens(self) -> None:
         """See World."""

@@ -336,38 +336,25 @@ def test_pages_while_rows_are_added(crm, world):
     assert set(met) >= {row["sync_key"] for row in rows}
 
 
-def _portal(world, **settings):
-    contact = {
-        "last_name": "Lee",
-        "portal_name": "ann",
-        "portal_password": "Right-1",
-        "portal_active": True,
-    }
-    world.sandbox.control("POST", "seed", {"Contacts": [contact]})
-    world.set(**settings)
-    return world.adapter(options={**world.options, "passwords": "portal"})
-
-
-@pytest.mark.parametrize(
-    ("name", "password", "right"),
-    [("ann", "Right-1", True), ("ann", "wrong", False), ("nobody", "Right-1", False)],
-)
-def test_the_portal_checks_a_password(world, name, password, right):
-    """Right or not, and no session of the member's is left behind."""
-    crm = _portal(world)
+@pytest.mark.parametrize("right", [True, False])
+def test_no_session_of_the_members_is_left(crm, world, right):
+    """A password is checked by a token of the portal, which is given back at once."""
+    name, password = world.password()
     crm.ping()
     living = world.sandbox.control("GET", "state")["tokens"]["living"]
     taken = world.taken
-    assert crm.run("check_password", {"name": name, "password": password}) == {"right": right}
+    asked = {"name": name, "password": password if right else "wrong"}
+    assert crm.run("check_password", asked) == {"right": right}
     assert world.sandbox.control("GET", "state")["tokens"]["living"] == living
     assert world.taken == taken + (2 if right else 1)
 
 
-def test_a_portal_that_is_off(world):
+def test_a_portal_that_is_off(crm, world):
     """That is nobody's wrong password: an operator must act."""
-    crm = _portal(world, portal_enabled=False)
+    name, password = world.password()
+    world.set(portal_enabled=False)
     with pytest.raises(BadCredentials) as caught:
-        crm.run("check_password", {"name": "ann", "password": "Right-1"})
+        crm.run("check_password", {"name": name, "password": password})
     assert caught.value.remote_code == "portal_not_configured"
 
 

@@ -33,6 +33,7 @@ from mappings.converters import (
     Moment,
     Number,
     Text,
+    TextArray,
     TextList,
 )
 from mappings.loader import load
@@ -125,8 +126,10 @@ def test_pauses(header, seconds):
         (Number(), Decimal("0.10"), "0.1", "0.100000"),
         (Number(), Decimal("1E+20"), "100000000000000000000", "100000000000000000000"),
         (Number(), Decimal("12.5"), "12.5", Decimal("12.50")),
-        (TextList(), ["Marketing", "Sales"], ["Marketing", "Sales"], ["Marketing", "Sales"]),
-        (TextList(), None, [], []),
+        (TextArray(), ["Marketing", "Sales"], ["Marketing", "Sales"], ["Marketing", "Sales"]),
+        (TextArray(), None, [], []),
+        (TextList(), ["a", "b"], "a,b", "a,b"),
+        (TextList(), None, "", ""),
         (
             Moment(),
             datetime(2026, 12, 1, 10, 0, 31, tzinfo=UTC),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mappings.converters import (
     Bool,
     Date,
+    Emails,
     Id,
     InvertedBool,
     Moment,
@@ -21,6 +22,7 @@ from mappings.converters import (
     OptionTable,
     Phone,
     Text,
+    TextArray,
     TextList,
 )
 
@@ -41,6 +43,8 @@ OPTIONS = OptionTable({"male": 1, "female": 2, "undisclosed": None})
         (OPTIONS, None, "undisclosed"),
         (Id(), "0AF76519-16CD-43DD-8448-EB211C80319C", "0af76519-16cd-43dd-8448-eb211c80319c"),
         (TextList(";"), "a;b", ["a", "b"]),
+        (TextArray(), ["a;b", "c"], ["a;b", "c"]),
+        (Emails(), "a@example.com", "a@example.com"),
         (Phone(), "+8613800000000", "+8613800000000"),
     ],
 )
@@ -58,7 +62,19 @@ def test_both_ways(converter, remote, value):
 
 @pytest.mark.parametrize(
     "converter",
-    [Text(), Date(), Moment(), Number(), Bool(), InvertedBool(), Id(), TextList(), Phone()],
+    [
+        Text(),
+        Date(),
+        Moment(),
+        Number(),
+        Bool(),
+        InvertedBool(),
+        Id(),
+        TextList(),
+        TextArray(),
+        Emails(),
+        Phone(),
+    ],
 )
 def test_none(converter):
     """None is None both ways."""
@@ -91,6 +107,10 @@ CANARY = "canary-value"
         (OptionTable({"a": 1}, unknown="a"), [CANARY]),
         (Id(), f"{CANARY} '"),
         (TextList(), 5),
+        (TextArray(), "a"),
+        (TextArray(), [5]),
+        (Emails(), [5]),
+        (Emails(), {"email_address": "a@example.com"}),
     ],
 )
 def test_what_the_crm_holds_is_not_told(converter, remote):
@@ -122,6 +142,9 @@ def test_what_the_crm_holds_is_not_told(converter, remote):
         (TextList(), ["a,b"]),
         (TextList(), [" "]),
         (TextList(), "a"),
+        (TextArray(), "a"),
+        (TextArray(), [" "]),
+        (TextArray(), ["lone \ud800"]),
     ],
 )
 def test_wrong_values(converter, value):
