@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import certifi
 
-from adapters.errors import Malformed, TimedOut, Unreachable
+from adapters.errors import BadMapping, Malformed, TimedOut, Unreachable
 from adapters.http import AGENT, Answer, Limits, left
 
 _CHUNK = 64 * 1024
@@ -53,7 +53,10 @@ class ThinTransport:
         self._tls: ssl.SSLContext | None = None
         if secure:
             # Not the default locations: OpenSSL takes those from the environment.
-            self._tls = ssl.create_default_context(cafile=ca_file or certifi.where())
+            try:
+                self._tls = ssl.create_default_context(cafile=ca_file or certifi.where())
+            except OSError:  # no such file, or no certificate in it (ssl.SSLError is one)
+                raise BadMapping("ca-file") from None
         self._max_idle = max_idle
         self._keep = keep
         self._idle: deque[_Idle] = deque()

@@ -76,6 +76,8 @@ def checks(
     role: Role,
     keys: IdentityKeys,
     options: Dict[str, Any] | None = None,
+    *,
+    try_writes: bool = False,
 ) -> Iterator[Check]:
     """All of them; only the first where the credential or the way there is wrong."""
     first = _signed_in(crm)
@@ -96,6 +98,10 @@ def checks(
     yield _row(crm, keys)
     if role == "web":
         yield from _cannot_write(crm, mapping)
+    elif try_writes:
+        yield from _can_write(crm, mapping)
+    else:
+        yield from _can_erase(crm, mapping)
 
 
 def _signed_in(crm: Adapter) -> Check:
@@ -181,6 +187,40 @@ def _cannot_write(crm: Adapter, mapping: Mapping) -> Iterator[Check]:
         else:
             yield failed(name, f"it can; {_removed(crm, kind.kind, id)}",
                          "take every privilege but read from the reading user's role")  # fmt: skip
+
+
+def _can_erase(crm: Adapter, mapping: Mapping) -> Iterator[Check]:
+    """Of what the writer may do, removing is tried on a record that isn't there: a CRM that looks
+    for the privilege first says so."""
+    for kind in mapping.kinds.values():
+        name = f"CRM, the writer may remove from {kind.table}"
+        try:
+            crm.erase(kind.kind, str(uuid.uuid4()))
+        except NotFound:
+            do = "once, `doctor --role worker --try-writes` tries all of it with an empty record"
+            yield ok(name, f"not refused; {do}")
+        except CrmError as error:
+            yield _failure(crm, name, error)
+
+
+def _can_write(crm: Adapter, mapping: Mapping) -> Iterator[Check]:
+    """Make, change and remove an empty record. Its values are no person's."""
+    for kind in mapping.kinds.values():
+        name, id, doing = f"CRM, the writer and {kind.table}", str(uuid.uuid4()), "making"
+        try:
+            made = crm.create(kind.kind, id, {})
+            doing = "reading back"
+            version = made.version or crm.get(kind.kind, id, ()).version
+            doing = "changing"
+            crm.update(kind.kind, id, {}, version)
+            doing = "removing"
+            crm.erase(kind.kind, id)
+        except CrmError as error:
+            left = "" if doing == "making" else f"; {_removed(crm, kind.kind, id)}"
+            check = _failure(crm, name, error)
+            yield failed(name, f"{doing} a record: {check.what}{left}", check.do)
+        else:
+            yield ok(name, "an empty record was made, changed and removed")
 
 
 def _removed(crm: Adapter, kind: str, id: str) -> str:

@@ -1,7 +1,7 @@
 """`doctor`: tries every connection of a role and says what to do about what fails.
 
 Not for: repairing, or watching (that is /readyz and the log's alarms). It changes nothing, but for
-the reader's try to write, which must be refused.
+the reader's try to write, which must be refused, and the writer's where that is asked for.
 """
 
 import os
@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from adapters.errors import CrmError
-from bridge.cli import crm_checks, redis_checks, remote_checks
+from bridge.cli import crm_checks, key_checks, network_checks, redis_checks, remote_checks
 from bridge.cli.check_config import mistakes
 from bridge.cli.checks import Check, Sheet, failed, ok
 from bridge.cli.redis_checks import WHERES, Look
-from bridge.keys import FILES, Keys, Role
+from bridge.keys import Keys, Role
 from bridge.parts import foundation, shared_check
 from bridge.seal import Mac
 from bridge.services.identities import IdentityKeys
@@ -23,15 +23,22 @@ from config.settings import Settings
 from mappings.loader import Mapping as CrmMapping
 
 
-def run(role: Role, as_json: bool, environ: Mapping[str, str] = os.environ) -> int:
-    """0, or 1 where something failed."""
+def run(
+    role: Role,
+    as_json: bool,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    try_writes: bool = False,
+) -> int:
+    """0, or 1 where something failed. `try_writes`: make, change and remove an empty record in each
+    of the CRM's tables, as the writer."""
     sheet = Sheet(role, as_json)
     if sheet.all(_configuration(role, environ)):
         settings, keys, mapping = foundation(role, environ)
-        sheet.all(_keys(settings, keys))
+        sheet.all(key_checks.checks(Path(settings.keys.directory), keys))
         sheet.all(_redis(role, settings, keys, environ))
-        sheet.all(remote_checks.network(settings))
-        sheet.all(_crm(role, settings, keys, mapping))
+        sheet.all(network_checks.network(role, settings))
+        sheet.all(_crm(role, settings, keys, mapping, try_writes=try_writes))
         others = remote_checks.wechat if role == "web" else remote_checks.gateways
         sheet.all(others(settings))
     return sheet.end()
@@ -42,21 +49,6 @@ def _configuration(role: Role, environ: Mapping[str, str]) -> Iterator[Check]:
     yield from (failed("configuration", sentence) for sentence in found)
     if not found:
         yield ok("configuration", "no mistake in settings, mapping, keys, clients")
-
-
-def _keys(settings: Settings, keys: Keys) -> Iterator[Check]:
-    """How many of each, by key id; no material."""
-    own = [name for name, roles in FILES.items() if keys.role in roles]
-    sealed = {name: [kid for kid, _ in keys[name]] for name in own if not name.endswith(".json")}
-    count, kids = len(own), sorted({kid for each in sealed.values() for kid in each})
-    aged = [name for name, each in sealed.items() if len(each) > 1]
-    said = f"{count} files of this role and none of the other's; key ids {', '.join(kids)}"
-    yield ok("keys", said + (f"; with a previous key: {', '.join(aged)}" if aged else ""))
-    directory = Path(settings.keys.directory)
-    loose = [name for name in own if (directory / name).stat().st_mode & 0o077]
-    if loose:
-        do = "chmod 0400 the files and 0700 the directory, owned by the process's user"
-        yield failed("keys, permissions", f"others can read {', '.join(loose)}", do)
 
 
 def _redis(
@@ -88,14 +80,22 @@ def _fit(role: Role, settings: Settings, keys: Keys) -> Check:
         queue.client.close()
 
 
-def _crm(role: Role, settings: Settings, keys: Keys, mapping: CrmMapping) -> Iterator[Check]:
+def _crm(
+    role: Role, settings: Settings, keys: Keys, mapping: CrmMapping, *, try_writes: bool
+) -> Iterator[Check]:
     try:
         crm = crm_checks.connect(settings, mapping, role)
     except CrmError as error:
-        yield failed("CRM", f"the adapter can't be made ({error.code})", "see crm.options")
+        yield failed(
+            "CRM",
+            f"the adapter can't be made ({error.remote_code or error.code})",
+            "see crm.options",
+        )
         return
     try:
         identity = IdentityKeys(keys.one("identity"))
-        yield from crm_checks.checks(crm, mapping, role, identity, settings.crm.options)
+        yield from crm_checks.checks(
+            crm, mapping, role, identity, settings.crm.options, try_writes=try_writes
+        )
     finally:
         crm.close()

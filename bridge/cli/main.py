@@ -79,11 +79,14 @@ def check_config(role: str) -> None:
 @cli.command()
 @click.option("--role", type=click.Choice(["web", "worker"]), default="web", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def doctor(role: str, as_json: bool) -> None:
+@click.option(
+    "--try-writes", is_flag=True, help="Worker: make, change and remove an empty record per table."
+)
+def doctor(role: str, as_json: bool, try_writes: bool) -> None:
     """Try every connection and say what to do about what fails."""
     from bridge.cli.doctor import run
 
-    sys.exit(run(_role(role), as_json))
+    sys.exit(run(_role(role), as_json, try_writes=try_writes))
 
 
 @cli.command()

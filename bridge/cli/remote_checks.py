@@ -1,11 +1,10 @@
 """The doctor's look at gateways and WeChat, without sending anything to anybody.
 
-Not for: the CRM (`crm_checks.py`).
+Not for: the CRM (`crm_checks.py`), the way to any of them (`network_checks.py`).
 """
 
 import secrets
 import smtplib
-import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -24,13 +23,21 @@ from config.settings import Settings
 
 _SECONDS = 5.0
 _ECHO_PATH = "/wechat/callback"
+_ALLOW = (
+    "put the address that this host calls from on the account's IP allow list (Settings and "
+    "development > Basic configuration)"
+)
 _WECHAT_ADVICE = {
     40013: "wechat.appid isn't one of WeChat's",
     40125: "wechat.secret is wrong or was reset",
     40001: "wechat.secret is wrong or was reset",
-    40164: "put this host's address on the account's IP allow list",
+    40164: _ALLOW,
+    61004: _ALLOW,  # the same, as newer pages number it
+    60020: _ALLOW,  # the same, of WeCom
+    89503: "the account's administrator must allow this call: a message waits in WeChat",
     40243: "the AppSecret is frozen: unfreeze it in the account's console",
     45009: "the day's quota of this call is used up",
+    48001: "the account isn't verified, or of a kind that may not call this",
 }
 
 
@@ -123,26 +130,6 @@ def _callback(settings: Settings) -> Check:
         return ok(name, "answers WeChat's check of the URL, with our token")
     do = "see that this deployment answers at the issuer's URL, with the same wechat.token"
     return failed(name, f"answers {answer.status_code}, not the echostr", do)
-
-
-def network(settings: Settings) -> Iterator[Check]:
-    """Each host of the CRM's options that is a URL: name, connection. TLS is the CRM's check."""
-    for option, url in sorted(settings.crm.options.items()):
-        parts = urlsplit(str(url))
-        if parts.scheme in ("http", "https") and parts.hostname:
-            yield _reachable(option, parts.hostname, parts.port or 443)
-
-
-def _reachable(option: str, host: str, port: int) -> Check:
-    name = f"network, crm.options.{option}"
-    try:
-        socket.create_connection((host, port), timeout=_SECONDS).close()
-    except socket.gaierror:
-        return failed(name, f"{host} has no address", f"check crm.options.{option} and DNS")
-    except OSError:
-        do = "check the firewall's egress list"
-        return failed(name, f"{host}:{port} can't be reached", do)
-    return ok(name, f"{host}:{port} takes connections")
 
 
 def _plain() -> requests.Session:

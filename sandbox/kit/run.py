@@ -27,7 +27,7 @@ def running(
             make: Callable[..., Part] = importlib.import_module(f"sandbox.{name}").make
             part = make(kit, **(options or {}).get(name, {}))
             tls = kit.ca.issue("127.0.0.1", "localhost") if part.tls else None
-            server = serve(part.app, port, tls)
+            server = serve(part.app, port, tls, kit.clock.now)
             stack.callback(server.close)
             ready[name] = part.ready(server.url)
         yield ready

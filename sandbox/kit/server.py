@@ -6,6 +6,8 @@ import socket
 import ssl
 import struct
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -55,6 +57,11 @@ class Handler(WSGIRequestHandler):
         self._headers_buffer.append(b"\r\n" if bodiless else b"\r\n" + body)
         self.flush_headers()
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header goes by the sandbox's clock."""
+        now = self.server.now if isinstance(self.server, _Listener) else time.time
+        return super().date_time_string(now() if timestamp is None else timestamp)
+
     def cut(self, *, hard: bool) -> None:
         """Close the connection without an answer; `hard` with a TCP reset instead of a FIN."""
         self.close_connection = True
@@ -74,8 +81,11 @@ class _Listener(ThreadedWSGIServer):
     request_queue_size = 256
     daemon_threads = True
 
-    def __init__(self, app: Flask, port: int, tls: tuple[str, str] | None) -> None:
+    def __init__(
+        self, app: Flask, port: int, tls: tuple[str, str] | None, now: Callable[[], float]
+    ) -> None:
         super().__init__(HOST, port, app, handler=Handler)
+        self.now = now
         self._open: set[Any] = set()
         self._open_lock = threading.Lock()
         if tls:
@@ -127,6 +137,12 @@ class Server:
         self._listener.cut_all()
 
 
-def serve(app: Flask, port: int = 0, tls: tuple[str, str] | None = None) -> Server:
-    """Serve `app` on 127.0.0.1 (0 = a free port), over TLS with (certificate file, key file)."""
-    return Server(_Listener(app, port, tls))
+def serve(
+    app: Flask,
+    port: int = 0,
+    tls: tuple[str, str] | None = None,
+    now: Callable[[], float] = time.time,
+) -> Server:
+    """Serve `app` on 127.0.0.1 (0 = a free port), over TLS with (certificate file, key file).
+    `now`: the clock of its answers, epoch seconds."""
+    return Server(_Listener(app, port, tls, now))

@@ -4,22 +4,25 @@ No output ever holds a secret, whatever is wrong.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 import requests
 import yaml
 
 from bridge import keys
-from bridge.cli import doctor, provision
+from bridge.cli import doctor, provision, remote_checks
 from bridge.cli.line import ROOT, Line, free_port
 from bridge.keys import Role
 from tests.support.valkey import bare
 
 SECRET = ("SECRET", "TOKEN", "_URL", "AES_KEY", "PASSWORD")
+TABLES = ("contact", "cb_identity", "cb_consent")
 Environ = dict[str, str]
 
 
@@ -43,11 +46,11 @@ class Doctor:
         status = doctor.run(role, False, environ)
         return status, self._clean(environ)
 
-    def failures(self, role: Role, **changes: str) -> dict[str, str]:
+    def failures(self, role: Role, *, try_writes: bool = False, **changes: str) -> dict[str, str]:
         """{check: what, and what to do} of all that fails."""
         environ = {**self.line.environ(role), **changes}
         self._capsys.readouterr()
-        status = doctor.run(role, True, environ)
+        status = doctor.run(role, True, environ, try_writes=try_writes)
         document: dict[str, Any] = json.loads(self._clean(environ))
         found = {c["name"]: f"{c['what']} → {c['do']}" for c in document["checks"]
                  if c["state"] == "failed"}  # fmt: skip
@@ -75,6 +78,14 @@ def _control(line: Line, users: dict[str, Any]) -> None:
     answer = requests.post(
         f"{crm['url']}/_sandbox/users", json=users, verify=crm["ca_file"], timeout=5
     )
+    assert answer.status_code == 200, answer.text
+
+
+def _sandbox(line: Line, part: str, path: str, document: Any) -> None:
+    """One change by a part's control plane."""
+    ready = line.sandbox[part]
+    answer = requests.post(f"{ready['url']}/_sandbox/{path}", json=document,
+                           verify=ready.get("ca_file", True), timeout=5)  # fmt: skip
     assert answer.status_code == 200, answer.text
 
 
@@ -213,6 +224,70 @@ def test_what_the_mapping_names_and_the_crm_lacks_is_listed(sick: Doctor, tmp_pa
     assert "CRM, relationship cb_no_way of contact" in found
 
 
+def test_a_table_that_goes_by_another_entity_set_is_named(sick: Doctor, tmp_path: Path) -> None:
+    """The set that the mapping names and the CRM's own are told apart, beside what reading says."""
+    path = _mapping(tmp_path, lambda kinds: kinds["consent"].update(entity_set="cb_consent"))
+    found = sick.failures("worker", BRIDGE_CRM__MAPPING=path)
+
+    assert found["CRM, table cb_consent"].startswith("its entity set is cb_consents")
+    assert "0x8006088a" in found["CRM, reading cb_consent"]
+
+
+def test_a_clock_that_went_astray_is_found(sick: Doctor) -> None:
+    """Ten minutes between the CRM and us are told, with the direction."""
+    _sandbox(sick.line, "dynamics", "clock", {"advance": 600})
+    try:
+        found = sick.failures("worker")
+    finally:
+        _sandbox(sick.line, "dynamics", "clock", {"set": None})
+
+    assert set(found) == {"CRM, clock"}
+    assert "ahead of ours" in found["CRM, clock"]
+    assert "NTP" in found["CRM, clock"]
+
+
+def test_a_certificate_that_nobody_trusts_is_told_from_a_dead_host(
+    sick: Doctor, tmp_path: Path
+) -> None:
+    """TLS is looked at by itself: the network's line says what the CRM's can't."""
+    (tmp_path / "none.pem").write_text("no certificate\n")
+    found = sick.failures("web", BRIDGE_CRM__OPTIONS__CA_FILE=certifi.where())
+    broken = sick.failures("web", BRIDGE_CRM__OPTIONS__CA_FILE=str(tmp_path / "none.pem"))
+
+    assert "isn't trusted" in found["network, crm.options.url"]
+    assert "crm.options.ca_file" in found["network, crm.options.url"]
+    assert "CA file can't be read" in broken["network, crm.options.url"]
+    assert "ca-file" in broken["CRM"]
+
+
+def test_what_the_writer_may_not_do_is_found_by_trying(sick: Doctor) -> None:
+    """Removing is tried on a record that isn't there; all of it, with an empty record, where asked
+    for; and nothing is left."""
+    state = lambda: _state(sick.line)["contacts"]  # noqa: E731
+    before = state()
+    assert sick.failures("worker", try_writes=True) == {}
+    some = ["Read", "Create", "Write", "Append", "AppendTo"]
+    _control(sick.line, {"writer": {"privileges": {"*": some, "contact": ["Read"]}}})
+    try:
+        silent, tried = sick.failures("worker"), sick.failures("worker", try_writes=True)
+    finally:
+        every = {"*": [*some, "Delete"]}
+        _control(sick.line, {"writer": {"privileges": every}})
+
+    assert set(silent) == {f"CRM, the writer may remove from {table}" for table in TABLES}
+    assert "0x80040220" in silent["CRM, the writer may remove from contact"]
+    assert tried["CRM, the writer and contact"].startswith("making a record")
+    assert "removing a record" in tried["CRM, the writer and cb_identity"]
+    assert "left behind" in tried["CRM, the writer and cb_identity"]
+    assert state() == before
+
+
+def _state(line: Line) -> Any:
+    crm = line.sandbox["dynamics"]
+    url = f"{crm['url']}/_sandbox/state"
+    return requests.get(url, verify=crm["ca_file"], timeout=5).json()["tables"]
+
+
 def test_a_queue_that_may_lose_writes_is_found(sick: Doctor, tmp_path: Path) -> None:
     """`appendfsync everysec` fails, by name, and so does a server without our access rules."""
     with bare(tmp_path, "--appendonly", "yes", "--appendfsync", "everysec") as client:
@@ -271,6 +346,18 @@ def test_keys_that_others_can_read_are_found(sick: Doctor, tmp_path: Path) -> No
     assert "keyring" in found["keys, permissions"]
 
 
+def test_keys_that_grew_old_are_to_be_looked_at(sick: Doctor, tmp_path: Path) -> None:
+    """A file of more than 400 days is named; one that is for life may be as old as it likes."""
+    shutil.copytree(sick.line.directory / "keys" / "web", tmp_path / "web")
+    for name in ("keyring", "identity"):
+        os.utime(tmp_path / "web" / name, (0, 1_600_000_000))
+    status, said = sick.text("web", BRIDGE_KEYS__DIRECTORY=str(tmp_path / "web"))
+
+    assert status == 0
+    assert "over 400 days: keyring\n" in said
+    assert "rotate them" in said
+
+
 def test_gateways_that_arent_there_are_found_and_nothing_is_sent(sick: Doctor) -> None:
     """HTTP and SMTP are tried without a message; the outbox stays as it was."""
     outbox = f"{sick.line.sandbox['outbox']['url']}/_sandbox/outbox"
@@ -296,6 +383,21 @@ def test_wechats_refusals_are_named(sick: Doctor) -> None:
 
     assert "errcode 40" in secret["WeChat, token"]
     assert set(token) == {"WeChat, callback"}
+
+
+def test_a_host_that_isnt_on_wechats_allow_list_is_told_what_to_do(sick: Doctor) -> None:
+    """40164 names the list; the same refusal has two other numbers, with the same advice."""
+    _sandbox(sick.line, "wechat", "wechat/settings", {"ip_whitelist": ["203.0.113.9"]})
+    try:
+        found = sick.failures("web")
+    finally:
+        _sandbox(sick.line, "wechat", "wechat/settings", {"ip_whitelist": ["127.0.0.1"]})
+
+    assert set(found) == {"WeChat, token"}
+    assert "errcode 40164" in found["WeChat, token"]
+    assert "IP allow list" in found["WeChat, token"]
+    advice = remote_checks._WECHAT_ADVICE
+    assert advice[40164] == advice[61004] == advice[60020]
 
 
 def test_a_forged_check_row_is_found(sick: Doctor, capsys: pytest.CaptureFixture[str]) -> None:

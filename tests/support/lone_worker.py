@@ -1,4 +1,4 @@
-"""A worker's variables without a line: two Redis roles, keys, and one CRM of the sandbox.
+"""A deployment's variables without a line: two Redis roles, keys, and one CRM of the sandbox.
 
 For commands that need no process of ours to run.
 """
@@ -16,6 +16,7 @@ import requests
 from bridge import keys
 from bridge.cli.embedded import Embedded
 from bridge.cli.line import ROOT
+from bridge.keys import Role
 
 
 class LoneWorker:
@@ -23,17 +24,24 @@ class LoneWorker:
 
     def __init__(self, crm: str, directory: Path, ready: dict[str, Any], redis: Embedded) -> None:
         self.ready = ready
+        self._crm, self._directory, self._redis = crm, directory, redis
         keys.make(directory / "keys")
-        given = {f"OPTIONS__{name}": value for name, value in ready["options"].items()}
-        given |= {f"CREDENTIAL__{name}": value for name, value in ready["writer"].items()}
-        self.environ: dict[str, str] = {
+        self.environ = self.environ_of("worker")
+
+    def environ_of(self, role: Role) -> dict[str, str]:
+        """Of a process of this role."""
+        user = self.ready["reader" if role == "web" else "writer"]
+        given = {f"OPTIONS__{name}": value for name, value in self.ready["options"].items()}
+        given |= {f"CREDENTIAL__{name}": value for name, value in user.items()}
+        return {
             "BRIDGE_ENVIRONMENT": "sandbox",
             "BRIDGE_ISSUER": "http://127.0.0.1:1",
-            "BRIDGE_REDIS__TOKENS_URL": redis.url("tokens", "worker"),
-            "BRIDGE_REDIS__QUEUE_URL": redis.url("queue", "worker"),
-            "BRIDGE_KEYS__DIRECTORY": str(directory / "keys" / "worker"),
-            "BRIDGE_CRM__ADAPTER": crm,
-            "BRIDGE_CRM__MAPPING": f"mappings/{crm}.yaml",
+            "BRIDGE_WECHAT__ENABLED": "false",
+            "BRIDGE_REDIS__TOKENS_URL": self._redis.url("tokens", role),
+            "BRIDGE_REDIS__QUEUE_URL": self._redis.url("queue", role),
+            "BRIDGE_KEYS__DIRECTORY": str(self._directory / "keys" / role),
+            "BRIDGE_CRM__ADAPTER": self._crm,
+            "BRIDGE_CRM__MAPPING": f"mappings/{self._crm}.yaml",
             **{f"BRIDGE_CRM__{name.upper()}": str(value) for name, value in given.items()},
         }
 
