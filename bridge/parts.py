@@ -227,6 +227,8 @@ def foundation(
         crm = settings.crm
         problems += registry.check_options(crm.adapter, crm.options, crm.credential)
         problems += _not_held(settings) if not problems else []
+    if settings is not None and mapping is not None:
+        problems += _not_in_profile(settings, mapping)
     if problems or settings is None or mapping is None or keys is None:
         raise ConfigTrouble(problems)
     return settings, keys, mapping
@@ -262,6 +264,16 @@ def _not_held(settings: Settings, adapter: Adapter | None = None) -> list[str]:
         f"crm.requires: {name} is not held by {settings.crm.adapter}"
         for name in settings.crm.requires
         if held.get(name, "no") in (False, "no")
+    ]
+
+
+def _not_in_profile(settings: Settings, mapping: CrmMapping) -> list[str]:
+    known = mapping.readable("member")
+    return [
+        f"profile.{part}: {name!r} is no field that a member can see and this CRM holds"
+        for part in ("required", "wanted")
+        for name in getattr(settings.profile, part)
+        if name not in known
     ]
 
 

@@ -187,6 +187,30 @@ class ConsentPart(Part):
     )
 
 
+class ProfilePart(Part):
+    required = fields.List(
+        fields.String(),
+        load_default=list,
+        metadata=_help(
+            "Fields that a new member must have, such as `family_name` or `ext.club`. Members who "
+            "were in the CRM before may lack them; nobody can empty them"
+        ),
+    )
+    wanted = fields.List(
+        fields.String(),
+        load_default=list,
+        metadata=_help("Further fields that make a profile complete (`GET /v1/me/completeness`)"),
+    )
+    minimum_age = _whole(
+        "Whoever gives a birth date must be this old, in years; 0 asks nothing. PIPL article 31: "
+        "under 14 needs a parent's consent, which isn't taken here. Put `birth_date` under "
+        "`required` so that nobody passes by leaving it out",
+        14,
+        0,
+        21,
+    )
+
+
 class SecurityEventsPart(Part):
     url = _text(
         "The collector outside the web tier that takes security events; empty: the log, without "
@@ -239,6 +263,7 @@ class Root(Part):
     notify = _part(NotifyPart)
     limits = _part(LimitsPart)
     http = _part(HttpPart)
+    profile = _part(ProfilePart)
     security_events = _part(SecurityEventsPart)
     consents = fields.List(fields.Nested(ConsentPart), load_default=list)
     brand = _part(BrandPart)

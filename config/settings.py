@@ -45,6 +45,7 @@ class Settings(SimpleNamespace):
     notify: Any
     limits: Any
     http: Any
+    profile: Any
     security_events: Any
     consents: list[dict[str, Any]]
     brand: Any

@@ -5,6 +5,7 @@ Nothing here takes an id from the request: whose record it is comes from the tok
 
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -18,12 +19,13 @@ from bridge.api.call import Call, bad_parameter, query
 from bridge.api.prefer import preferences
 from bridge.api.seldom import Seldom
 from bridge.errors import FieldError, Problem
-from bridge.services import members, step_up, versions
+from bridge.services import members, profiles, receipts, step_up, versions
 from bridge.services.members import Holder, SessionOver
 from bridge.store import StoreDown
 from bridge.writes.write import Base, Outcome
 
 _CONFIRMED = Seldom(600.0)
+_ERASE = "DELETE /v1/me"
 
 
 def read(call: Call) -> Response:
@@ -43,7 +45,7 @@ def change(call: Call) -> Response:
     """A merge patch (RFC 7396): absent stays, null empties."""
     if not call.form:
         raise Problem("validation", [FieldError("", "empty")])
-    members.plausible(call.form, call.parts.clock())
+    profiles.check_edit(call.parts.settings.profile, call.form, call.parts.clock())
     if "email" in call.form:  # a claim may send a code there
         step_up.required(call.by, call.parts.clock(), call.parts.settings.oauth.step_up_seconds)
     accepted = writing.accept(
@@ -58,22 +60,33 @@ def change(call: Call) -> Response:
 
 
 def erase(call: Call) -> Response:
-    """Everything of the member's in the CRM. Once it is done every session of theirs is over.
+    """Everything of the member's in the CRM; answers a receipt. Once it is done every session of
+    theirs is over.
 
     It can't be undone, so the session is checked first; a CRM that is down delays nothing.
     """
     conditions.refuse_if_match()
+    op = writing.operation(call, _ERASE)
+    if not call.parts.mailboxes.knows(op):  # a retry asks for what became of the first
+        _still_there(call)
+    removal = members.erasure(call.member_id)
+    accepted = writing.accept(call, "erase", removal, route=_ERASE, content={}, op=op)
+    if accepted.fresh:
+        security.tell("erase-asked", member=call.member_id, client=call.by.client_id)
+    return answers.settled(call, accepted, lambda outcome: _erased(call, outcome))
+
+
+def _still_there(call: Call) -> None:
     with suppress(Unavailable):
         record_of(call, ())
-    removal = members.erasure(call.member_id)
-    accepted = writing.accept(call, "erase", removal, route="DELETE /v1/me", content={})
-    security.tell("erase-asked", member=call.member_id, client=call.by.client_id)
 
-    def done(_: Outcome) -> Response:
-        call.parts.grants.revoke_member(call.member_id)
-        return answers.empty()
 
-    return answers.settled(call, accepted, done)
+def _erased(call: Call, outcome: Outcome) -> Response:
+    call.parts.grants.revoke_member(call.member_id)
+    at, issuer = int(outcome.at), call.parts.settings.issuer
+    receipt = receipts.erasure(call.parts.id_token_key, issuer, outcome.op, at)
+    erased_at = datetime.fromtimestamp(at, UTC)
+    return answers.json({"operation": outcome.op, "erased_at": erased_at, "receipt": receipt})
 
 
 def record_of(call: Call, fields: Iterable[str]) -> Found:

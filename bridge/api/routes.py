@@ -16,6 +16,7 @@ from bridge.api import (
     health,
     identities,
     me,
+    mine,
     operations,
     otp,
     registrations,
@@ -104,12 +105,24 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "DELETE", "/v1/me", me.erase, Who.MEMBER, ("member:erase",),
-        "Erase the member", {204: "", 202: "OperationShown"}, parameters=(KEY, PREFER),
+        "Erase the member", {200: "ErasedShown", 202: "OperationShown"}, parameters=(KEY, PREFER),
         fresh=True,
+    ),
+    Route(
+        "GET", "/v1/me/completeness", mine.completeness, Who.MEMBER, ("member:read",),
+        "What the profile still lacks", {200: "CompletenessShown"},
+    ),
+    Route(
+        "GET", "/v1/me/export", mine.copy, Who.MEMBER, ("member:export",),
+        "A copy of everything that is held of the member", {200: "ExportShown"}, fresh=True,
     ),
     Route(
         "GET", "/v1/me/consents", consents.read, Who.MEMBER, ("consents:read",),
         "Read what the member agreed to", {200: "ConsentsShown"},
+    ),
+    Route(
+        "GET", "/v1/me/consents/history", mine.consents_history, Who.MEMBER, ("consents:read",),
+        "Every answer there ever was", {200: "ConsentHistory"},
     ),
     Route(
         "PUT", "/v1/me/consents", consents.replace, Who.MEMBER, ("consents:write",),

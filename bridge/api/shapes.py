@@ -166,6 +166,56 @@ class ConsentsShown(Schema):
     consents = fields.List(fields.Nested(ConsentShown), required=True)
 
 
+class ConsentGiven(Schema):
+    """One answer, as it was given."""
+
+    purpose = fields.String(required=True)
+    granted = fields.Boolean(required=True, allow_none=True)
+    text_version = fields.String(required=True, allow_none=True)
+    channel = fields.String(required=True, allow_none=True)
+    at = fields.AwareDateTime(required=True, allow_none=True, format="iso")
+
+
+class ConsentHistory(Schema):
+    """Every answer there ever was, the newest first."""
+
+    consents = fields.List(fields.Nested(ConsentGiven), required=True)
+
+
+class CompletenessShown(Schema):
+    """`missing`: wanted fields that are empty; `required`: those of them that a new member must
+    fill. `percent`: of the wanted ones, how many are filled."""
+
+    missing = fields.List(fields.String(), required=True)
+    required = fields.List(fields.String(), required=True)
+    percent = fields.Integer(required=True)
+
+
+class IdentityHeld(Schema):
+    """An address, card or account that signs the member in."""
+
+    kind = fields.String(required=True)
+    value = fields.String(required=True, allow_none=True)
+    verified_at = fields.AwareDateTime(required=True, allow_none=True, format="iso")
+
+
+class ExportShown(Schema):
+    """What the CRM holds of the member. `member` has the brand's own fields too."""
+
+    exported_at = fields.AwareDateTime(required=True, format="iso")
+    member = fields.Dict(required=True)
+    identities = fields.List(fields.Nested(IdentityHeld), required=True)
+    consents = fields.List(fields.Nested(ConsentGiven), required=True)
+
+
+class ErasedShown(Schema):
+    """The receipt: a JWT signed with a key of `/oauth/jwks`; it names the operation and nobody."""
+
+    operation = fields.String(required=True)
+    erased_at = fields.AwareDateTime(required=True, format="iso")
+    receipt = fields.String(required=True)
+
+
 class OperationShown(Schema):
     """What became of a write. `etag`: the member record's afterwards; `problem`: the type that a
     waiting caller would have been answered."""

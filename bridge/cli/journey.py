@@ -25,8 +25,8 @@ WECHAT_AGENT = (
 )
 REDIRECT = "http://127.0.0.1:8765/callback"
 SCOPE = (
-    "openid profile member:read member:write member:erase consents:read consents:write "
-    "account:read account:write"
+    "openid profile member:read member:write member:erase member:export "
+    "consents:read consents:write account:read account:write"
 )
 _CODE = re.compile(r"(?<!\d)(\d{6})(?!\d)")
 _LINK = re.compile(r"https?://[^\s\"<>]+/register\?s=[^\s\"<>]+")

@@ -70,7 +70,8 @@ def errors_of(problem: Problem, t: Texts) -> Errors:
     for each in problem.errors:
         name = each.pointer.strip("/").split("/")[0]
         if name in ASKED:
-            found[name] = _sentence(t, name, each.code)
+            code = {"required": "blank"}.get(each.code, each.code)
+            found[name] = _sentence(t, name, code)
         else:
             found["form"] = t("error.form_stale")
     return found
@@ -106,6 +107,8 @@ def _code(messages: Iterable[Any]) -> str:
 
 
 def _sentence(t: Texts, name: str, code: str) -> str:
+    if code == "too-young":
+        return t("error.too_young")
     own = {"birth_date": "error.date", "email": "error.email"}.get(name)
     if own and code != "blank":
         return t(own)

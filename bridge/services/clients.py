@@ -43,6 +43,7 @@ SCOPES: Mapping[str, str] = {
     "member:read": "GET /v1/me",
     "member:write": "PATCH /v1/me",
     "member:erase": "DELETE /v1/me",
+    "member:export": "GET /v1/me/export",
     "consents:read": "GET /v1/me/consents",
     "consents:write": "PUT /v1/me/consents",
     "account:read": "GET /v1/me/identities and /v1/me/sessions",

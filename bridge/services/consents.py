@@ -88,6 +88,12 @@ def current(purposes: Sequence[Mapping[str, Any]], given: Iterable[Found]) -> li
     return [_shown(purpose, newest.get(purpose["purpose"])) for purpose in purposes]
 
 
+def history(given: Iterable[Found]) -> list[dict[str, Any]]:
+    """Every answer there ever was, the newest first."""
+    rows = sorted((found.record for found in given), key=_age, reverse=True)
+    return [{name: row.get(name) for name in FIELDS} for row in rows]
+
+
 def _age(row: Mapping[str, Any]) -> tuple[datetime, bool]:
     return row["at"] or _NEVER, not row["granted"]
 

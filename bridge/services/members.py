@@ -6,15 +6,13 @@ still stands (GUARDS), and every record that leaves passes `belongs`.
 
 import hmac
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from adapters.base import Found, Operation, Trace
 from adapters.errors import NotFound
 from bridge import log, security
-from bridge.errors import FieldError, Problem
 from bridge.seal import Pseudonyms
 from bridge.services.identities import Reader
 from bridge.services.subjects import stamp_digest
@@ -89,13 +87,6 @@ def base_of(found: Found) -> Base:
 def erasure(member_id: str) -> tuple[Operation, ...]:
     """The member's removal; the worker finds what hangs on it."""
     return (Operation("erase", "member", member_id),)
-
-
-def plausible(profile: Mapping[str, Any], now: float) -> None:
-    """What no schema can know of a profile. Raises Problem("validation")."""
-    day, today = profile.get("birth_date"), datetime.fromtimestamp(now, UTC).date()
-    if day is not None and not date(1900, 1, 1) <= day <= today:
-        raise Problem("validation", [FieldError("/birth_date", "out-of-range")])
 
 
 def edit(member_id: str, changes: dict[str, Any]) -> tuple[Operation, ...]:

@@ -18,7 +18,7 @@ from adapters.errors import NotFound, Unavailable
 from bridge import security
 from bridge.errors import FieldError, Problem
 from bridge.seal import Pseudonyms
-from bridge.services import consents, identities, members, passwords, proofs, traces
+from bridge.services import consents, identities, passwords, profiles, proofs, traces
 from bridge.services.consents import Answer
 from bridge.services.identities import Reader
 from bridge.services.passwords import Passwords
@@ -94,7 +94,7 @@ def register(tools: Tools, proven: Sequence[Proof], form: Form, visit: Visit) ->
         raise Problem("proof-invalid", [FieldError("/proof", "required")])
     if len({proof.identity_id for proof in proven}) < len(proven):
         raise Problem("proof-invalid", [FieldError("/further_proofs", "twice")])
-    _checked(tools, form)
+    _checked(tools, form, [proof.kind for proof in proven])
     op = _operation(tools, proven, visit)
     member_id = record_id(tools.record_key, op, "member")
     rows = [_identity_row(tools, proof, member_id, visit.trace) for proof in proven]
@@ -114,13 +114,13 @@ def register(tools: Tools, proven: Sequence[Proof], form: Form, visit: Visit) ->
     return Registration(accepted.op, member_id, accepted.fresh)
 
 
-def _checked(tools: Tools, form: Form) -> None:
+def _checked(tools: Tools, form: Form, proven: Sequence[str]) -> None:
     """What the schema can't know. Raises Problem("validation")."""
     consents.checked(tools.settings.consents, form.consents, registering=True)
     weak = passwords.weakness(form.password) if form.password is not None else None
     if weak:
         raise Problem("validation", [FieldError("/password", weak)])
-    members.plausible(form.profile, tools.clock())
+    profiles.check_new(tools.settings.profile, form.profile, proven, tools.clock())
 
 
 def _operation(tools: Tools, proven: Sequence[Proof], visit: Visit) -> str:

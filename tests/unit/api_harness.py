@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from flask import Flask
+from joserfc.jwk import ECKey
 
 from adapters.base import FreeBudget, Remote
 from adapters.errors import CrmError
@@ -38,6 +39,7 @@ EVERY = frozenset(
         "member:read",
         "member:write",
         "member:erase",
+        "member:export",
         "consents:read",
         "consents:write",
         "account:read",
@@ -230,6 +232,7 @@ class Api:
             issuer=ISSUER,
             region="CN",
             consents=CONSENTS,
+            profile=SimpleNamespace(required=["given_name"], wanted=["email"], minimum_age=14),
             limits=SimpleNamespace(**dict.fromkeys(WINDOWS, 5)),
             oauth=SimpleNamespace(step_up_seconds=600),
             brand=SimpleNamespace(name={"en": "Brand"}, stores={}),
@@ -247,6 +250,7 @@ class Api:
             etags=Siv(b"e" * 32),
             operation_key=Pseudonyms(b"o" * 32),
             record_key=Pseudonyms(b"r" * 32),
+            id_token_key=ECKey.generate_key("P-256", {"kid": "e1"}),
             scenes=Scenes(KEY, lambda: self.now),
             mailboxes=self.mailboxes,
             grants=self.grants,

@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from joserfc import jwt
 
 from adapters.base import Found
 from adapters.errors import Malformed, Throttled, Unreachable
 from bridge.errors import Problem
 from bridge.services import versions
-from tests.unit.api_harness import Api
+from tests.unit.api_harness import ISSUER, Api
 
 OTHER = "20000000-0000-4000-8000-000000000002"
 KEY = {"Idempotency-Key": '"0123456789abcdef"'}
@@ -433,12 +434,46 @@ def test_what_may_not_be_changed_is_told_by_place(
 
 
 def test_an_erased_member_is_gone_and_signed_out(api: Api) -> None:
-    """204; the record is removed and every session of the member's is over."""
+    """The record is removed and every session of the member's is over."""
     member = api.member()
     token, phone = api.token(member), api.token(member)
-    assert api.call("DELETE", "/v1/me", token).status_code == 204
+    assert api.call("DELETE", "/v1/me", token).status_code == 200
     assert [op.kind for op in api.mailboxes.writes[0].operations] == ["member"]
     assert api.call("GET", "/v1/me", phone).status_code == 401
+
+
+def test_an_erasure_has_a_receipt_that_anyone_can_check_and_that_names_nobody(api: Api) -> None:
+    """A JWT under the key of the JWKS, of a type of its own, with the operation and the time."""
+    member = api.member()
+    shown = api.call("DELETE", "/v1/me", api.token(member)).get_json()
+    read = jwt.decode(shown["receipt"], api.parts.id_token_key, algorithms=["ES256"])
+    assert read.header == {"alg": "ES256", "typ": "erasure-receipt+jwt", "kid": "e1"}
+    assert read.claims == {"iss": ISSUER, "iat": 1, "op": shown["operation"]}
+    assert shown["erased_at"] == "1970-01-01T00:00:01+00:00"
+    assert member not in str(shown)
+
+
+def test_a_retry_of_an_erasure_gets_the_same_receipt(api: Api) -> None:
+    """While the token is still good, the same key asks for what became of the first, although the
+    record is gone by then."""
+    member = api.member()
+    token, key = api.token(member), {"Idempotency-Key": "erase-me-once-please"}
+    api.mailboxes.held = True
+    api.mailboxes.wait = lambda op, seconds: api.mailboxes.outcomes.get(op)
+    assert api.call("DELETE", "/v1/me", token, headers=key).status_code == 202
+    api.mailboxes.release(api.mailboxes.writes[0])
+    again = api.call("DELETE", "/v1/me", token, headers=key)
+    assert (again.status_code, len(api.mailboxes.writes)) == (200, 1)
+    assert api.call("DELETE", "/v1/me", token, headers=key).status_code == 401
+
+
+def test_a_second_erasure_is_harmless(api: Api) -> None:
+    """A member who is gone is told so, and nothing is written."""
+    member = api.member()
+    token = api.token(member)
+    api.crm.erase("member", member)
+    assert api.call("DELETE", "/v1/me", token).status_code == 410
+    assert api.mailboxes.writes == []
 
 
 def test_an_ended_session_erases_nobody(api: Api) -> None:

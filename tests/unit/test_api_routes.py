@@ -98,9 +98,10 @@ def test_an_old_sign_in_is_challenged(api: Api, route: Route) -> None:
 
 
 def test_what_matters_needs_a_fresh_sign_in() -> None:
-    """The routes that change who can sign in, or that can't be undone."""
+    """The routes that change who can sign in, that can't be undone, or that hand out everything."""
     assert {(route.method, route.path) for route in ROUTES if route.fresh} == {
         ("DELETE", "/v1/me"),
+        ("GET", "/v1/me/export"),
         ("PUT", "/v1/me/mobile"),
         ("PUT", "/v1/me/email"),
         ("POST", "/v1/me/identities"),

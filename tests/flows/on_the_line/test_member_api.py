@@ -51,7 +51,8 @@ class Someone(Journey):
 
     def form(self, **more: Any) -> dict[str, Any]:
         """A registration."""
-        names = {name: getattr(self.member, name) for name in ("given_name", "password")}
+        asked = ("given_name", "family_name", "password")
+        names = {name: getattr(self.member, name) for name in asked}
         return {"proof": self.proof(), "consents": CONSENTS, **names, **more}
 
     def join(self) -> "Someone":
@@ -75,7 +76,7 @@ def test_a_member_from_registration_to_erasure(someone: Someone, crm: Crm) -> No
     late = person.api("PATCH", "/v1/me", json={"given_name": "Bo"}, headers=headers)
     assert late.status_code == 412
     assert crm.member(person.member.mobile)["given_name"] == "An"
-    assert person.api("DELETE", "/v1/me").status_code == 204
+    assert person.api("DELETE", "/v1/me").status_code == 200
     assert crm.members(person.member.mobile) == []
     assert person.api("GET", "/v1/me").status_code == 401
     assert person.member.mobile not in {row["value"] for row in crm.rows("identity")}
@@ -228,3 +229,31 @@ def test_a_crm_that_is_down_is_told_soon(someone: Someone, crm: Crm) -> None:
     while person.api("GET", "/v1/me").status_code != 200 and time.monotonic() < deadline:
         time.sleep(0.5)
     assert person.api("GET", "/v1/me").status_code == 200
+
+
+@pytest.mark.every_crm
+def test_a_member_gets_a_copy_of_all_that_is_held(someone: Someone) -> None:
+    """Their fields, their identities with values, every consent; no secret and no reference."""
+    person = someone.join()
+    answer = {"purpose": "marketing", "granted": True, "text_version": "2026-11"}
+    assert person.api("PUT", "/v1/me/consents", json={"consents": [answer]}).status_code == 200
+    got = person.api("GET", "/v1/me/export")
+    assert got.headers["Content-Disposition"].startswith("attachment")
+    copy = got.json()
+    assert copy["member"]["given_name"] == person.member.given_name
+    assert [(i["kind"], i["value"]) for i in copy["identities"]] == [
+        ("mobile", person.member.mobile)
+    ]
+    assert {c["purpose"] for c in copy["consents"]} == {"membership", "marketing"}
+    assert not {"credential", "stamp", "subject", "last_operations"} & set(copy["member"])
+    history = person.api("GET", "/v1/me/consents/history").json()["consents"]
+    assert history == copy["consents"]
+
+
+def test_what_a_profile_lacks_is_told(someone: Someone) -> None:
+    """The wanted fields that are empty; filling one is seen at once."""
+    person = someone.join()
+    shown = person.api("GET", "/v1/me/completeness").json()
+    assert shown == {"missing": ["email", "birth_date"], "required": [], "percent": 60}
+    person.api("PATCH", "/v1/me", json={"birth_date": "1990-05-17"})
+    assert person.api("GET", "/v1/me/completeness").json()["missing"] == ["email"]

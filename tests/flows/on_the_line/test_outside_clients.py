@@ -101,7 +101,7 @@ def test_authlibs_client_as_a_back_end_and_as_a_resource_server(member: Journey)
         for each in (back_end, server):
             each.trust_env = False
         token = back_end.fetch_token(f"{url}/token", grant_type="client_credentials")
-        assert set(token["scope"].split()) == {"registrations:write", "qr:write"}
+        assert set(token["scope"].split()) == {"registrations:write", "resets:write", "qr:write"}
         seen = server.introspect_token(f"{url}/introspect", member.tokens["access_token"]).json()
         assert (seen["active"], seen["client_id"]) == (True, "portal")
         own = server.introspect_token(f"{url}/introspect", token["access_token"]).json()
@@ -147,7 +147,12 @@ def test_one_proof_makes_one_member_however_often_it_is_sent(line: Line, watch: 
     code = journey.code(made.mobile, 0)
     proof = post(f"/v1/otp/{started['challenge_id']}/verify", {"code": code}).json()["proof"]
     consent = {"purpose": "membership", "granted": True, "text_version": "2026-11"}
-    body = {"proof": proof, "given_name": made.given_name, "consents": [consent]}
+    body = {
+        "proof": proof,
+        "given_name": made.given_name,
+        "family_name": "Li",
+        "consents": [consent],
+    }
     answers = _at_once(
         lambda n: post("/v1/registrations", body, **{"Idempotency-Key": f"try-{n:016d}"})
     )
