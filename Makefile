@@ -7,7 +7,7 @@ PORT ?= 8000
 CRM ?= dynamics
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test check bench conformance judges lock clean setup
+.PHONY: help demo test check bench conformance judges example lock clean setup
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -34,6 +34,11 @@ conformance: $(VENV)/.dev  ## the adapter contract's clauses (ADAPTER=dynamics|m
 
 judges: $(VENV)/.dev  ## OAuth clients that others wrote, against the whole line (needs Node 20 and npm)
 	@$(RUN) -m tests.judges $(ARGS)
+
+example:  ## build the React example anew (needs Node 20 and npm; the demo doesn't)
+	@cd examples/react && npm ci --silent --no-audit --no-fund && npm run --silent build && \
+	  cp node_modules/react/LICENSE public/LICENSE.react.txt && \
+	  sha256sum app.jsx texts.js package.json package-lock.json public/app.js > BUILT
 
 setup: $(VENV)/.dev  ## the virtual environment with everything
 

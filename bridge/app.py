@@ -6,7 +6,7 @@ Not for: making parts (`bridge/parts.py`), or what any route does.
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from bridge import api, edge, oauth, pages
+from bridge import api, bff, edge, oauth, pages
 from bridge.api.openapi import Document
 from bridge.parts import EXTENSION, WebParts
 from bridge.wechat import routes as wechat
@@ -27,6 +27,8 @@ def create_app(parts: WebParts) -> Flask:
     document = api.install(app, parts)
     app.register_blueprint(oauth.blueprint(parts))
     app.register_blueprint(pages.blueprint(parts))
+    if any(client.bff for client in parts.clients):
+        app.register_blueprint(bff.blueprint(parts, app))
     if parts.settings.wechat.enabled:
         _put_wechat(app, document, parts)
     return app

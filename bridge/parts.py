@@ -29,6 +29,7 @@ from bridge.services.identities import IdentityKeys
 from bridge.services.passwords import Passwords
 from bridge.services.scenes import Scenes
 from bridge.store import Redis
+from bridge.store.bff_sessions import BffSessions
 from bridge.store.caller_cache import CallerCache
 from bridge.store.challenges import Challenges
 from bridge.store.events import SeenEvents
@@ -94,6 +95,7 @@ class WebParts:
     challenges: Challenges
     links: Links
     sessions: Sessions
+    bff_sessions: BffSessions
     limits: Limits
     seen_events: SeenEvents
     wechat_tokens: RemoteTokens
@@ -109,7 +111,7 @@ def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
     """For a web process. Raises ConfigTrouble with every mistake."""
     settings, keys, mapping = foundation("web", environ)
     _listen(settings, keys)
-    known = clients.load(ROOT / settings.oauth.clients_file)
+    known = clients.load(ROOT / settings.oauth.clients_file).at(settings.issuer)
     tokens, queue = Redis(settings.redis.tokens_url), Redis(settings.redis.queue_url)
     keyring, names = Keyring(keys["keyring"]), Pseudonyms(keys.one("index"))
     budget = SharedBudget(tokens, keys.role, settings.crm.requests_per_second)
@@ -145,6 +147,7 @@ def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
             settings.oauth.browser_session_seconds,
             secure=settings.http.secure_cookies,
         ),
+        bff_sessions=BffSessions(tokens, keyring, settings.bff.session_seconds),
         limits=Limits(tokens, names, amounts),
         seen_events=SeenEvents(tokens, names),
         wechat_tokens=RemoteTokens(tokens, Keyring(keys["remote-web"]), names, "wx:"),
@@ -221,8 +224,11 @@ def foundation(
     files = _Files(problems, locations(environ))
     mapping = files.read("crm.mapping", lambda path: load_mapping(ROOT / path))
     keys = files.read("keys.directory", lambda path: Keys(Path(path), role))
+    known = None
     if role == "web":
-        files.read("oauth.clients_file", lambda path: clients.load(ROOT / path))
+        known = files.read("oauth.clients_file", lambda path: clients.load(ROOT / path))
+    if settings is not None and known is not None:
+        problems += _bff_secrets(settings, known)
     if settings is not None:
         crm = settings.crm
         problems += registry.check_options(crm.adapter, crm.options, crm.credential)
@@ -253,6 +259,16 @@ def _collect(problems: list[str], make: Callable[[], Any]) -> Any:
     except (ConfigTrouble, MappingErrors, KeyTrouble, ClientTrouble) as trouble:
         problems += trouble.problems
         return None
+
+
+def _bff_secrets(settings: Settings, known: Clients) -> list[str]:
+    """The BFF is a client like any other: without its secret nobody could sign in at its site."""
+    given = settings.bff.secrets
+    return [
+        f"bff.secrets: {client.client_id}: none, or not the one whose hash its client has"
+        for client in known
+        if client.bff and not client.secret_holds(given.get(client.client_id, ""))
+    ]
 
 
 def _not_held(settings: Settings, adapter: Adapter | None = None) -> list[str]:

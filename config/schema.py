@@ -146,6 +146,18 @@ class OauthPart(Part):
     )
 
 
+class BffPart(Part):
+    secrets = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        load_default=dict,
+        metadata=_help("{client id: its secret} of clients with a `bff`; from files"),
+    )
+    session_seconds = _whole(
+        "A site's cookie session ends when unused for so long", 28800, 300, 30 * 86400
+    )
+
+
 class LimitsPart(Part):
     codes_per_address = _whole("One-time codes an hour for one address", 5, 1, 1000)
     codes_per_network = _whole("One-time codes an hour for one /24 or /64", 60, 1, 100000)
@@ -259,6 +271,7 @@ class Root(Part):
     keys = fields.Nested(KeysPart, required=True)
     crm = fields.Nested(CrmPart, required=True)
     oauth = _part(OauthPart)
+    bff = _part(BffPart)
     wechat = _part(WechatPart)
     notify = _part(NotifyPart)
     limits = _part(LimitsPart)

@@ -41,6 +41,7 @@ class Settings(SimpleNamespace):
     keys: Any
     crm: Any
     oauth: Any
+    bff: Any
     wechat: Any
     notify: Any
     limits: Any

@@ -29,6 +29,8 @@ def run(port: int, once: bool, state: Path | None, crm: str) -> int:
     try:
         with Line(port, crm=crm, say=lambda what: click.echo(f"  starting {what}")) as line:
             click.echo(f"  up after {time.monotonic() - started:.0f} s\n")
+            if not once:
+                line.start_site()
             return _walk(line, once, state)
     except KeyboardInterrupt:
         click.echo("\nStopped; nothing is left running.")
@@ -119,6 +121,7 @@ def _serve(line: Line) -> None:
     sandbox = line.sandbox
     click.secho(f"\nServing on {line.url} until Ctrl-C", bold=True)
     rows = (
+        ("member page (React)", line.site_url),
         ("sign in", f"{line.url}/sign-in"),
         ("become a member", f"{line.url}/register"),
         ("API", f"{line.url}/docs"),
@@ -126,7 +129,7 @@ def _serve(line: Line) -> None:
         ("what the CRM holds", f"{line.crm['url']}/_sandbox/state"),
     )
     for what, url in rows:
-        click.echo(f"    {what.ljust(20)}{url}")
+        click.echo(f"    {what.ljust(21)}{url}")
     sys.stdout.flush()
     while all(child.running() for child in line.children.values()):
         time.sleep(0.5)

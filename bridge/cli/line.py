@@ -23,6 +23,9 @@ from bridge.cli.provision import write_check_row
 from bridge.keys import Role
 
 ROOT = Path(__file__).parents[2]
+CLIENTS = ROOT / "config" / "clients.sandbox.yaml"
+SITE = "http://127.0.0.1:8001"
+"""Where that file has the member page."""
 WORKERS, THREADS = 2, 64
 """Of the web server on two cores (docs/decisions/0004-servers-and-transport.md)."""
 CRM = "dynamics"
@@ -38,8 +41,8 @@ class Line:
     """Starts everything and ends everything. Use as a context manager, or call `stop`.
 
     `sandbox` is the JSON object that the sandbox printed, `crm` its part of the CRM that is played,
-    `adapter` that one's name; `url` the web server's base URL. `overrides` are further `BRIDGE_…`
-    settings for web and worker.
+    `adapter` that one's name; `url` the web server's base URL, `site_url` that of the member page.
+    `overrides` are further `BRIDGE_…` settings for web and worker.
     """
 
     def __init__(
@@ -62,6 +65,8 @@ class Line:
         self.port = free_port(port)
         self.directory = Path(tempfile.mkdtemp(prefix="crm-bridge-"))
         self.url = f"http://127.0.0.1:{self.port}"
+        self.site_port = _beside(port)
+        self.site_url = f"http://127.0.0.1:{self.site_port}"
         self.children: dict[str, Child] = {}
         self._overrides, self._workers, self._say = dict(overrides or {}), workers, say
         self._prepare = prepare or _mark
@@ -74,6 +79,8 @@ class Line:
 
     def _start(self) -> None:
         keys.make(self.directory / "keys")
+        text = CLIENTS.read_text(encoding="utf-8")
+        self.clients_file.write_text(text.replace(SITE, self.site_url), encoding="utf-8")
         self._say("two Redis servers, tokens and queue, under the shipped access rules")
         self.redis = Embedded(self.directory / "redis")
         self._say(f"the sandbox: {self.adapter}, WeChat, SMS and mail gateways")
@@ -115,12 +122,21 @@ class Line:
         self.children["web"] = child
         wait_until(self._ready, 30, "the web server", *self.children.values())
 
+    def start_site(self) -> None:
+        """The React example, whose tokens the BFF holds."""
+        command = [sys.executable, str(ROOT / "examples" / "react" / "serve.py")]
+        command += ["--port", str(self.site_port), "--bridge", self.url]
+        child = Child("site", command, _environment(), self._log("site"))
+        self.children["site"] = child
+        wait_until(lambda: _answers(self.site_url), 10, "the member page", child)
+
+    @property
+    def clients_file(self) -> Path:
+        """The sandbox's clients, with the member page where it is this time."""
+        return self.directory / "clients.yaml"
+
     def _ready(self) -> bool:
-        with _plain_session() as session:
-            try:
-                return session.get(f"{self.url}/readyz", timeout=2).status_code == 200
-            except requests.RequestException:
-                return False
+        return _answers(f"{self.url}/readyz")
 
     def environ(self, role: Role) -> dict[str, str]:
         """The variables of a process of `role`: what a deployment would set."""
@@ -148,7 +164,8 @@ class Line:
         wechat = self.sandbox["wechat"]
         named = ("appid", "secret", "token", "aes_key", "original_id")
         bases = {f"BRIDGE_WECHAT__{n}_BASE": wechat["url"] for n in ("API", "OPEN", "MP")}
-        return bases | {f"BRIDGE_WECHAT__{name.upper()}": wechat[name] for name in named}
+        account = {f"BRIDGE_WECHAT__{name.upper()}": wechat[name] for name in named}
+        return bases | account | {"BRIDGE_OAUTH__CLIENTS_FILE": str(self.clients_file)}
 
     def _worker_only(self) -> dict[str, str]:
         outbox = self.sandbox["outbox"]
@@ -190,6 +207,22 @@ class Line:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+
+def _answers(url: str) -> bool:
+    with _plain_session() as session:
+        try:
+            return session.get(url, timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+
+def _beside(port: int) -> int:
+    """The next port where that one is asked for and the next is free; else any."""
+    try:
+        return free_port(port + 1 if port else 0)
+    except RuntimeError:
+        return free_port()
 
 
 def _mark(line: Line) -> None:

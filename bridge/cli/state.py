@@ -5,11 +5,9 @@ from typing import Any
 
 from bridge.cli.embedded import ROLES, USERS
 from bridge.cli.journey import Journey
-from bridge.cli.line import ROOT, Line
+from bridge.cli.line import Line
 from bridge.cli.published import SANDBOX_CLIENT_SECRETS
 from bridge.services.clients import Client, load
-
-CLIENTS = ROOT / "config" / "clients.sandbox.yaml"
 
 
 def state_of(journey: Journey) -> dict[str, Any]:
@@ -19,8 +17,9 @@ def state_of(journey: Journey) -> dict[str, Any]:
     return {
         "base_url": line.url,
         "issuer": line.url,
+        "site": line.site_url,
         "ca_file": line.crm["ca_file"],
-        "clients": {client.client_id: _client(client) for client in load(CLIENTS)},
+        "clients": {client.client_id: _client(client) for client in load(line.clients_file)},
         "member": {
             "sign_in_name": member.mobile,
             "password": member.password,

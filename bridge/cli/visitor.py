@@ -74,20 +74,20 @@ class Visitor:
     """Keeps cookies, follows redirects, fills in forms. `page` is the last answer."""
 
     def __init__(self, user_agent: str, language: str = "zh-CN", ca_file: str = "") -> None:
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.update({"User-Agent": user_agent, "Accept-Language": language})
-        self._session.verify = ca_file or True
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.headers.update({"User-Agent": user_agent, "Accept-Language": language})
+        self.session.verify = ca_file or True
         self.page: requests.Response
         self.seen: list[requests.Response] = []
 
     def get(self, url: str, **kwargs: Any) -> requests.Response:
         """Open `url`, following redirects (each answer is kept in `seen`)."""
-        return self._keep(self._session.get(url, timeout=20, **kwargs))
+        return self._keep(self.session.get(url, timeout=20, **kwargs))
 
     def post(self, url: str, data: dict[str, str], **kwargs: Any) -> requests.Response:
         """Post a form, following redirects."""
-        return self._keep(self._session.post(url, data=data, timeout=20, **kwargs))
+        return self._keep(self.session.post(url, data=data, timeout=20, **kwargs))
 
     def submit(self, *, stop_at: str = "", **fields: str) -> requests.Response:
         """Fill in the form that has these fields, and send it. Raises KeyError where none has.
@@ -98,7 +98,7 @@ class Visitor:
         form = self._form(fields)
         data = {**form.fields, **fields}
         url = urljoin(self.page.url, form.action)
-        send = self._session.post if form.method == "post" else self._session.get
+        send = self.session.post if form.method == "post" else self.session.get
         key = "data" if form.method == "post" else "params"
         answer = send(url, timeout=20, allow_redirects=False, **{key: data})  # type: ignore[arg-type]
         return self.follow(answer, stop_at)
@@ -119,7 +119,7 @@ class Visitor:
             target = urljoin(answer.url, answer.headers["Location"])
             if stop_at and target.startswith(stop_at):
                 return answer
-            answer = self._session.get(target, timeout=20, allow_redirects=False)
+            answer = self.session.get(target, timeout=20, allow_redirects=False)
         raise RuntimeError("too many redirects")
 
     def forms(self) -> list[Form]:

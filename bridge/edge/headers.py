@@ -2,7 +2,7 @@
 
 An answer that brings its own policy (the hosted pages) keeps it: these are defaults. Origins are
 those that clients registered, compared exactly; never reflected, never `*`, never with cookies
-(the Fetch standard, "CORS protocol").
+(the Fetch standard, "CORS protocol"); `/bff`, which has cookies, shares its answers itself.
 """
 
 from collections.abc import Iterable, Mapping

@@ -146,7 +146,7 @@ def _switch(code: str) -> str:
 
 def _forms() -> Iterable[str]:
     yield "'self'"
-    for uri in current().clients.redirect_uris(waiting_parameters().get("client_id", "")):
+    for uri in current().clients.ends(waiting_parameters().get("client_id", "")):
         parts = urlsplit(uri)
         web = parts.scheme in ("http", "https")
         yield f"{parts.scheme}://{parts.netloc}" if web else f"{parts.scheme}:"

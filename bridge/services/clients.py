@@ -17,6 +17,16 @@ Not for: tokens or codes. There is no registration by request: a client is added
         cors_origins: ["https://www.example.com"]
         reset_uri: "https://www.example.com/new-password"   # where links of its resets lead
         first_party: true
+      - client_id: shop                   # its browser part is /bff (docs/frontends.md)
+        name: {en: Shop}
+        type: confidential
+        secret: "sha256:<hex>"
+        grant_types: [authorization_code, refresh_token]
+        scopes: [openid, "member:read"]
+        bff:                              # its redirect URI is the bridge's own /bff/callback
+          origins: ["https://shop.example.com"]
+          return_to: ["https://shop.example.com/account"]
+        first_party: true
       - client_id: cms
         name: {en: CMS}
         type: confidential
@@ -29,7 +39,7 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,6 +68,8 @@ SCOPES: Mapping[str, str] = {
 CLIENT_ONLY = frozenset(["registrations:write", "resets:write", "identities:vouch", "qr:write"])
 """Scopes of a client's own, for which no member is asked."""
 
+BFF_CALLBACK = "/bff/callback"
+
 
 class ClientTrouble(Exception):
     """The file can't be used. `problems`: one sentence each, by place, without values."""
@@ -65,6 +77,15 @@ class ClientTrouble(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+@dataclass(frozen=True)
+class Bff:
+    """A site whose tokens we hold (`bridge/bff`). `origins`: where its pages are; `return_to`:
+    where a sign-in may end, exactly."""
+
+    origins: tuple[str, ...]
+    return_to: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -86,6 +107,7 @@ class Client:
     audience: str | None = None
     cors_origins: tuple[str, ...] = ()
     reset_uri: str = ""
+    bff: Bff | None = None
 
     def secret_holds(self, secret: str) -> bool:
         """True for the client's secret; constant time. A public client has none."""
@@ -108,6 +130,22 @@ class Clients:
         client = self.get(client_id)
         return client.redirect_uris if client else ()
 
+    def ends(self, client_id: str) -> tuple[str, ...]:
+        """Where a browser may be sent at the end of a sign-in: of a BFF, on to its site."""
+        client = self.get(client_id)
+        site = client.bff.return_to if client and client.bff else ()
+        return (*self.redirect_uris(client_id), *site)
+
+    def at(self, issuer: str) -> "Clients":
+        """The same clients as served by `issuer`: a BFF's own callback is there."""
+        own = (issuer + BFF_CALLBACK,)
+        return Clients(
+            {
+                each.client_id: replace(each, redirect_uris=own) if each.bff else each
+                for each in self
+            }
+        )
+
     def __iter__(self) -> Iterator[Client]:
         return iter(self._clients.values())
 
@@ -126,6 +164,9 @@ def load(path: Path | str) -> Clients:
     ids = [entry["client_id"] for entry in checked["clients"]]
     if len(set(ids)) != len(ids):
         raise ClientTrouble(["clients: a client_id is listed twice"])
+    origins = [origin for entry in checked["clients"] for origin in _bff_origins(entry)]
+    if len(set(origins)) != len(origins):  # the origin of a call tells whose session it is
+        raise ClientTrouble(["clients: an origin of a bff is listed twice"])
     return Clients({entry["client_id"]: _client(entry) for entry in checked["clients"]})
 
 
@@ -142,8 +183,17 @@ def _client(entry: dict[str, Any]) -> Client:
         leeway=entry["leeway"],
         audience=(entry["resource_server"] or {}).get("audience"),
         reset_uri=entry["reset_uri"],
+        bff=_bff(entry["bff"]),
         **rest,
     )
+
+
+def _bff(entry: dict[str, Any] | None) -> Bff | None:
+    return Bff(tuple(entry["origins"]), tuple(entry["return_to"])) if entry else None
+
+
+def _bff_origins(entry: dict[str, Any]) -> tuple[str, ...]:
+    return tuple((entry["bff"] or {}).get("origins", ()))
 
 
 _LISTS = ("redirect_uris", "post_logout_redirect_uris", "audiences", "cors_origins")
@@ -184,15 +234,20 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_origin(text: str) -> bool:
-    return is_redirect(text) and text == "{0.scheme}://{0.netloc}".format(urlsplit(text))
+    return is_redirect(text) and text == origin_of(text)
 
 
-def _each(check: Any, message: str) -> "fields.List[Any]":
+def origin_of(uri: str) -> str:
+    """Scheme, host and port of a URI, as a browser puts them in `Origin`."""
+    return "{0.scheme}://{0.netloc}".format(urlsplit(uri))
+
+
+def _each(check: Any, message: str, **more: Any) -> "fields.List[Any]":
     def ok(value: str) -> None:
         if not check(value):
             raise ValidationError(message)
 
-    return fields.List(fields.String(validate=ok), load_default=list)
+    return fields.List(fields.String(validate=ok), **(more or {"load_default": list}))
 
 
 class _Strict(Schema):
@@ -202,6 +257,19 @@ class _Strict(Schema):
 
 class _ResourceServer(_Strict):
     audience = fields.Url(required=True, schemes={"https", "http"}, require_tld=False)
+
+
+class _Bff(_Strict):
+    origins = _each(_is_origin, "Not an origin.", required=True)
+    return_to = _each(is_redirect, "Not an exact https, loopback or app URI.", required=True)
+
+    @validates_schema(skip_on_field_errors=True)
+    def at_home(self, entry: dict[str, Any], **_: Any) -> None:
+        """A sign-in ends on the site itself."""
+        if not entry["return_to"]:
+            raise ValidationError("At least one.", "return_to")
+        if not {origin_of(uri) for uri in entry["return_to"]} <= set(entry["origins"]):
+            raise ValidationError("Not on one of the origins.", "return_to")
 
 
 class _Entry(_Strict):
@@ -231,6 +299,7 @@ class _Entry(_Strict):
     resource_server = fields.Nested(_ResourceServer, load_default=None, allow_none=True)
     cors_origins = _each(_is_origin, "Not an origin.")
     reset_uri = fields.String(load_default="")
+    bff = fields.Nested(_Bff, load_default=None, allow_none=True)
     first_party = fields.Boolean(load_default=False)
 
     @validates_schema(skip_on_field_errors=True)
@@ -246,13 +315,16 @@ def _rules(entry: Mapping[str, Any]) -> Iterator[tuple[bool, str, str]]:
     by_code = "authorization_code" in grants
     yield public != bool(entry["secret"]), "secret", "A confidential client has one, a public none."
     yield not public or "client_credentials" not in grants, "grant_types", "Needs a secret."
-    yield by_code == bool(entry["redirect_uris"]), "redirect_uris", "With authorization_code only."
+    uris = bool(entry["redirect_uris"]) != bool(entry["bff"])
+    yield by_code == uris, "redirect_uris", "With authorization_code only, and not beside a bff."
     yield by_code or "refresh_token" not in grants, "grant_types", "Nothing to refresh."
     yield not by_code or entry["first_party"], "first_party", "There is no consent page for others."
     yield not public or not entry["resource_server"], "resource_server", "Needs a secret."
     page = entry["reset_uri"]
     plain = is_redirect(page) and "?" not in page
     yield not page or plain, "reset_uri", "Not an exact https, loopback or app URI without a query."
+    whole = not public and "refresh_token" in grants and "openid" in scopes
+    yield not entry["bff"] or whole, "bff", "Needs a secret, refresh_token and the scope openid."
     own = "client_credentials" in grants
     yield own or not scopes & CLIENT_ONLY, "scopes", "One of them needs client_credentials."
 

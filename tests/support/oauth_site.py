@@ -1,5 +1,8 @@
-"""The authorization server alone, served over HTTP on a free port: real Redis, the memory CRM, and
-a sign-in page that signs in whoever is asked for. Not for: the hosted pages or the whole line."""
+"""The authorization server and the BFF, served over HTTP on a free port: real Redis, the memory
+CRM, a sign-in page that signs in whoever is asked for, and an API that tells what reached it.
+
+Not for: the hosted pages or the whole line.
+"""
 
 import hashlib
 import threading
@@ -20,10 +23,12 @@ from werkzeug.serving import make_server
 
 from adapters.base import FreeBudget, Remote
 from adapters.memory import Memory
-from bridge import edge, oauth
+from bridge import bff, edge, oauth
+from bridge.errors import Problem
 from bridge.seal import Keyring, Mac, Pseudonyms, Siv
-from bridge.services.clients import Client, Clients
+from bridge.services.clients import Bff, Client, Clients
 from bridge.services.subjects import stamp_digest
+from bridge.store.bff_sessions import BffSessions
 from bridge.store.connection import Redis
 from bridge.store.grants import Grants, Lives
 from bridge.store.sessions import Sessions, SignedIn, continue_url
@@ -36,6 +41,7 @@ SECRET = "s" * 43
 ODD_SECRET = "a secret+with/odd%signs"
 CALLBACK = "https://www.example.com/cb"
 CMS = "https://cms.example.com"
+PAGE, STALL = "https://page.example.com", "https://stall.example.com"
 MAPPING = load("mappings/memory.yaml")
 MEMBER_SCOPES = frozenset(["openid", "profile", "member:read", "member:write"])
 
@@ -73,6 +79,8 @@ CLIENTS = Clients(
                 grant_types=frozenset(["client_credentials"]),
                 scopes=frozenset(["registrations:write", "member:read"]),
             ),
+            _client("page", redirect_uris=(), bff=Bff((PAGE,), (PAGE + "/", PAGE + "/me?tab=1"))),
+            _client("stall", redirect_uris=(), bff=Bff((STALL,), (STALL + "/",))),
             _client("cms", redirect_uris=(), grant_types=frozenset(), audience=CMS, sector="cms"),
             _client("shop", redirect_uris=(), grant_types=frozenset(), audience="https://shop"),
         )
@@ -92,10 +100,12 @@ class Site:
                 issuer=issuer,
                 oauth=SimpleNamespace(stamp_check_seconds=3600),
                 http=SimpleNamespace(secure_cookies=False),
+                bff=SimpleNamespace(secrets={"page": SECRET, "stall": SECRET}),
             ),
-            clients=CLIENTS,
+            clients=CLIENTS.at(issuer),
             grants=Grants(redis, keyring, names, Mac(KEY), Lives(), self.clock),
             sessions=Sessions(redis, keyring, secure=False, clock=self.clock),
+            bff_sessions=BffSessions(redis, keyring, clock=self.clock),
             crm=self.crm,
             names=names,
             subjects=Siv(b"s" * 32),
@@ -112,8 +122,31 @@ class Site:
         app = Flask("oauth-site", static_folder=None)
         edge.install(app, 65536, {})
         app.register_blueprint(oauth.blueprint(self.parts))  # type: ignore[arg-type]
+        app.register_blueprint(bff.blueprint(self.parts, app))  # type: ignore[arg-type]
         app.add_url_rule("/sign-in", "sign_in", self._sign_in)
+        app.add_url_rule("/v1/me", "me", self._me, methods=["GET", "PATCH", "POST"])
+        app.add_url_rule("/v1/me/secret", "secret", self._me)
         return app
+
+    def _me(self) -> flask.Response:
+        """An API that answers with what reached it."""
+        token = flask.request.headers.get("Authorization", "").removeprefix("Bearer ")
+        caller = self.parts.grants.check(token)
+        if caller is None:
+            raise Problem("unauthenticated")
+        if flask.request.args.get("fields") == "step-up":
+            raise Problem("step-up", extensions={"max_age": 300})
+        told = {
+            "client": caller.client_id,
+            "headers": dict(flask.request.headers),
+            "query": flask.request.query_string.decode(),
+            "body": flask.request.get_data(as_text=True),
+            "address": flask.request.remote_addr,
+        }
+        flask.g.request_id = "inner"  # the visitor's own must not notice
+        answer = flask.jsonify(told)
+        answer.headers.update({"ETag": '"1"', "Location": "/v1/operations/x", "X-Inner": "no"})
+        return answer
 
     def _sign_in(self) -> flask.Response:
         """What the hosted page does once a password was right."""

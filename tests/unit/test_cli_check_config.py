@@ -168,3 +168,11 @@ def test_a_variable_that_contradicts_another_is_told(environ: dict[str, str]) ->
     assert "BRIDGE_CONSENTS: not YAML" in found
     assert "BRIDGE_HTTP__THREADS: http is set as a single value too" in found
     assert not any("secret-value" in sentence for sentence in found)
+
+
+def test_a_bff_needs_the_secret_of_its_client(environ: dict[str, str]) -> None:
+    """Another's, or none, is named by its client."""
+    environ |= {"BRIDGE_BFF__SECRETS__REACT": "secret-value"}
+    found = check_config.mistakes("web", environ)
+
+    assert [sentence[:20] for sentence in found] == ["bff.secrets: react: "]

@@ -129,3 +129,45 @@ def test_a_file_that_is_none_is_trouble(tmp_path, text):
 def test_only_safe_redirect_uris_can_be_registered(uri, good):
     """https, loopback, or an app's own reversed domain (RFC 8252)."""
     assert is_redirect(uri) is good
+
+
+SHOP = {
+    **{name: value for name, value in PORTAL.items() if name != "redirect_uris"},
+    "client_id": "shop",
+    "bff": {
+        "origins": ["https://shop.example.com"],
+        "return_to": ["https://shop.example.com/account?tab=1"],
+    },
+}
+
+
+def test_a_bff_has_its_callback_at_the_issuer(read):
+    """The operator doesn't write it, and other clients keep theirs."""
+    served = read(SHOP, PORTAL).at("https://members.example.com")
+    assert served.redirect_uris("shop") == ("https://members.example.com/bff/callback",)
+    assert served.redirect_uris("portal") == ("https://www.example.com/cb",)
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"redirect_uris": ["https://www.example.com/cb"]}, "clients.0.redirect_uris"),
+        ({"type": "public", "secret": ""}, "clients.0.bff"),
+        ({"scopes": ["member:read"]}, "clients.0.bff"),
+        ({"grant_types": ["authorization_code"]}, "clients.0.bff"),
+        ({"bff": {**SHOP["bff"], "origins": ["https://shop.example.com/"]}}, "clients.0.bff.ori"),
+        ({"bff": {**SHOP["bff"], "return_to": []}}, "clients.0.bff.return_to"),
+        ({"bff": {**SHOP["bff"], "return_to": ["https://evil.example.com/"]}}, "clients.0.bff.ret"),
+    ],
+)
+def test_a_bff_is_a_whole_client_on_its_own_origins(read, change, place):
+    """A secret, refresh, an id_token; a sign-in ends on the site itself."""
+    with pytest.raises(ClientTrouble) as trouble:
+        read({**SHOP, **change})
+    assert [problem for problem in trouble.value.problems if problem.startswith(place)]
+
+
+def test_an_origin_is_one_sites_alone(read):
+    """A call's origin tells whose session it is."""
+    with pytest.raises(ClientTrouble):
+        read(SHOP, {**SHOP, "client_id": "stall"})
