@@ -10,6 +10,15 @@ Each test's docstring begins with the number of its clause in `docs/adapter-cont
 asks for a capability or for what the world can do, never for an adapter's name.
 """
 
+import pytest
+
+pytest.register_assert_rewrite(  # before they are imported: a failed assert shows what it compared
+    *(f"adapters.conformance.{name}" for name in (
+        "batches", "capabilities", "privacy", "reading", "settings", "tokens", "trouble", "values",
+        "world", "writing",
+    ))
+)  # fmt: skip
+
 from adapters.conformance.batches import Batches
 from adapters.conformance.capabilities import Declared
 from adapters.conformance.kept import FileTokens

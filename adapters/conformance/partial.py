@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Adapter, Criterion, Description
+from adapters.base import Adapter, Criterion, Description, Operation
 from adapters.errors import Refused
 from mappings.binding import KindBinding
 from mappings.loader import Mapping
@@ -90,6 +90,14 @@ class Partial:
         """See Adapter."""
         self._needs(kind, (*changes, *more.get("returning", ())))
         return self._inner.update(kind, id, changes, version, **more)
+
+    def apply(self, operations: Iterable[Operation], **more: Any) -> Any:
+        """See Adapter."""
+        given = tuple(operations)
+        for each in given:
+            self._needs(each.kind, each.record)
+        self._made += [(each.kind, each.id) for each in given if each.verb == "create"]
+        return self._inner.apply(given, **more)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

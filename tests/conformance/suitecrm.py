@@ -1,7 +1,6 @@
 """The SuiteCRM sandbox as a process for these tests."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -102,38 +101,3 @@ class StockWorld(SuiteWorld):
         self.options["version_column"] = ""
         told = self.adapter().describe()
         self.mapping, self.lacks = held(self.mapping, told)
-
-
-class LiveWorld(World):
-    """A server that is not ours to reset, named by `BRIDGE_LIVE_SUITECRM_URL` and its like."""
-
-    shared = True
-
-    def __init__(self, tokens: Path) -> None:
-        super().__init__()
-        self.tokens = FileTokens(tokens)
-        self.options = {n: v for n in ("url", "ca_file") if (v := _live(n))}
-        names = ("client_id", "client_secret", "username", "password")
-        self.credential = {n: v for n in names if (v := _live(n))}
-        self.options["version_column"] = ""
-        self.mapping = SuiteWorld.mapping
-        told = self.adapter().describe()
-        if all("cb_version_c" in columns for columns in told.tables.values()):
-            del self.options["version_column"]
-        self.mapping, self.lacks = held(self.mapping, told)
-
-    def adapter(self, **changes: Any) -> Adapter:
-        """See World."""
-        given: dict[str, Any] = {
-            "options": self.options,
-            "credential": self.credential,
-            "tokens": self.tokens,
-            "budget": CountingBudget(self),
-            "lane": "now",
-            "read_timeout": 15.0,
-        }
-        return make("suitecrm", self.mapping, Remote(**(given | changes)))
-
-
-def _live(name: str) -> str:
-    return os.environ.get(f"BRIDGE_LIVE_SUITECRM_{name.upper()}", "")
