@@ -218,6 +218,18 @@ def test_what_can_not_be_placed_is_under_not_held(
     assert "table: identity  # MISSING: no table is called like it" in text
     assert "- credential  # no column of a fitting type has such a name" in text
     assert "- identities  # identity.member isn't placed" in text
+    assert "- value  # its table isn't there" in text
+
+
+def test_a_crm_that_lists_no_tables(tmp_path: Path) -> None:
+    """The example's tables are asked for, and no others."""
+    environ = {
+        **NOWHERE, "BRIDGE_CRM__ADAPTER": "memory", "BRIDGE_CRM__MAPPING": "mappings/memory.yaml",
+    }  # fmt: skip
+    path, _ = _drafted(environ, tmp_path, False)
+
+    assert check.run([path], False, {}) == 0
+    assert load(path).kinds["consent"].table == "consent"
 
 
 def _control(ready: dict[str, Any], document: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import yaml
 from adapters.base import Description, Table
 from adapters.guide import Guide
 from bridge.cli.line import ROOT
-from bridge.cli.mappings import check, diff, explain
+from bridge.cli.mappings import check, diff, draft, explain
 from bridge.cli.mappings.match import Known, Matcher
 from config.settings import ConfigTrouble
 from mappings.canonical import SCHEMAS, each_field
@@ -53,6 +53,8 @@ def test_check_tells_all_mistakes_with_their_lines(tmp_path, capsys):
     (told,) = json.loads(capsys.readouterr().out)["files"].values()
 
     assert len(told) == 6
+    placed = [int(each.split()[1].strip(":")) for each in told if each.startswith("line ")]
+    assert placed == sorted(placed)
     for word, on in (
         ("unknown key 'emial'", "fields:"),
         ("member.email: is neither bound", "member:"),
@@ -251,6 +253,28 @@ def test_nothing_is_guessed_between_two_or_against_a_type(guesses):
     assert guesses["last_store"].entry is None
     assert guesses["last_store"].reason == "several could be it: x_last_store, y_last_store"
     assert guesses["stamp"].entry is None
+
+
+def test_a_lookup_leads_to_the_kinds_own_table():
+    """One of the right name that leads elsewhere is passed over for one that leads there."""
+    columns = {"id": "Uniqueidentifier", "_a_master_value": "Lookup", "_b_masterid_value": "Lookup"}
+    ways = {
+        "_a_master_value": (("a_Master", "account"),),
+        "_b_masterid_value": (("b_Owner", "owner"), ("b_Master", "acme_person")),
+    }
+    found = _told(tables={"acme_person": columns}, lookups={"acme_person": ways})
+    guess = _matched(found).fields(dict(each_field(SCHEMAS["member"])))["master"]
+
+    assert guess.entry == {
+        "column": "_b_masterid_value", "type": "lookup", "navigation": "b_Master",
+    }  # fmt: skip
+
+
+def test_a_reason_stays_on_its_line():
+    """Whatever the CRM calls its things, a comment never becomes YAML."""
+    (line,) = draft._said("      - tier", "x\n    table: other")
+
+    assert "\n" not in line
 
 
 def test_no_column_is_given_away_twice(guesses):
