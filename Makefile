@@ -29,7 +29,7 @@ check: $(VENV)/.dev  ## lint, types, import rules, sizes
 bench: $(VENV)/.dev  ## measure reads, writes and the token endpoint beside a plain build (ARGS=--quick for a short run)
 	@$(RUN) -m benchmarks $(ARGS)
 
-conformance: $(VENV)/.dev  ## the adapter contract's clauses (ADAPTER=dynamics|memory|suitecrm; LIVE=1: on the system that BRIDGE_LIVE_… names)
+conformance: $(VENV)/.dev  ## the adapter contract's clauses (ADAPTER=dynamics|memory|sugarcrm|suitecrm; LIVE=1: on the system that BRIDGE_LIVE_… names)
 	@$(RUN) -m $(if $(LIVE),adapters.conformance $(ADAPTER),pytest tests/conformance $(if $(ADAPTER),-k $(ADAPTER))) $(ARGS)
 
 judges: $(VENV)/.dev  ## OAuth clients that others wrote, against the whole line (needs Node 20 and npm)

@@ -73,7 +73,7 @@ _ALL = (
     Live(
         "sugarcrm",
         "sugarcrm",
-        ("url", "platform", "api_version", "ids", "ca_file"),
+        ("url", "platform", "api_version", "ids", "passwords", "ca_file"),
         ("username", "password", "client_id", "client_secret"),
         _MAPPINGS / "sugarcrm.yaml",
     ),

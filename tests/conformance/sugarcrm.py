@@ -1,7 +1,6 @@
 """The SugarCRM sandbox as a process for these tests."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ import pytest
 
 from adapters.base import Adapter, Remote
 from adapters.conformance import CountingBudget, FileTokens, Seen, World
-from adapters.conformance.partial import held
 from adapters.registry import make
 from mappings.loader import load
 from tests.conformance.conftest import ROOT, Sandbox
@@ -135,35 +133,3 @@ class OwnIdsWorld(SugarWorld):
     def __init__(self, sandbox: Sandbox, tokens: Path) -> None:
         super().__init__(sandbox, tokens)
         self.set(id_on_create=True)
-
-
-class LiveWorld(World):
-    """An instance that is not ours to reset, named by `BRIDGE_LIVE_SUGARCRM_URL` and its like."""
-
-    shared = True
-
-    def __init__(self, tokens: Path) -> None:
-        super().__init__()
-        self.tokens = FileTokens(tokens)
-        names = ("url", "ca_file", "platform", "api_version", "ids")
-        self.options = {n: v for n in names if (v := _live(n))}
-        names = ("username", "password", "client_id", "client_secret")
-        self.credential = {n: v for n in names if (v := _live(n))}
-        self.mapping = SugarWorld.mapping
-        self.mapping, self.lacks = held(self.mapping, self.adapter().describe())
-
-    def adapter(self, **changes: Any) -> Adapter:
-        """See World."""
-        given: dict[str, Any] = {
-            "options": self.options,
-            "credential": self.credential,
-            "tokens": self.tokens,
-            "budget": CountingBudget(self),
-            "lane": "now",
-            "read_timeout": 15.0,
-        }
-        return make("sugarcrm", self.mapping, Remote(**(given | changes)))
-
-
-def _live(name: str) -> str:
-    return os.environ.get(f"BRIDGE_LIVE_SUGARCRM_{name.upper()}", "")

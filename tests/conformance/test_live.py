@@ -13,9 +13,10 @@ import pytest
 from adapters.conformance import Conformance, World
 from adapters.conformance.live import LIVE, LiveWorld
 from tests.conformance.conftest import ROOT, Sandbox
+from tests.conformance.sugarcrm import sugarcrm
 from tests.conformance.suitecrm import suitecrm
 
-__all__ = ["suitecrm"]
+__all__ = ["sugarcrm", "suitecrm"]
 
 STRANGERS: dict[str, dict[str, Any]] = {
     "dynamics": {
@@ -32,12 +33,24 @@ STRANGERS: dict[str, dict[str, Any]] = {
         ],
         "cb_consent": [{"cb_purpose_c": "a", "cb_textversion_c": "1"}],
     },
+    "sugarcrm": {
+        "Contacts": [
+            {"last_name": "Lee", "first_name": "Ann"},
+            {"last_name": "Lee", "cb_subject_c": "Abc"},
+        ],
+    },
 }
 
 
+CREDENTIAL = {"sugarcrm": ("username", "password")}
+
+
 def _environ(name: str, sandbox: Sandbox) -> dict[str, str]:
-    live, ready = LIVE[name], sandbox.ready | sandbox.ready.get("writer", {})
-    named = (*live.options, *live.credential)
+    """As who tries it would set them."""
+    live, ready = LIVE[name], dict(sandbox.ready)
+    if name == "dynamics":
+        ready |= ready["writer"]
+    named = (*live.options, *CREDENTIAL.get(name, ("client_id", "client_secret")))
     return {live.variable(each): str(ready[each]) for each in named if each in ready}
 
 
@@ -73,6 +86,12 @@ def live_suitecrm(suitecrm: Sandbox, tmp_path_factory: pytest.TempPathFactory) -
     yield from _live("suitecrm", suitecrm, tmp_path_factory.mktemp("tokens"))
 
 
+@pytest.fixture(scope="class")
+def live_sugarcrm(sugarcrm: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """With other rows in it."""
+    yield from _live("sugarcrm", sugarcrm, tmp_path_factory.mktemp("tokens"))
+
+
 class TestDynamicsLive(Conformance):
     """All clauses that disturb nothing."""
 
@@ -89,6 +108,15 @@ class TestSuiteCrmLive(Conformance):
     def world(self, live_suitecrm: World) -> World:
         """The same for all tests."""
         return live_suitecrm
+
+
+class TestSugarCrmLive(Conformance):
+    """All clauses that disturb nothing."""
+
+    @pytest.fixture
+    def world(self, live_sugarcrm: World) -> World:
+        """The same for all tests."""
+        return live_sugarcrm
 
 
 def _command(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -27,6 +27,7 @@ NOWHERE = {
 CRMS = {
     "dynamics": (("url", "authority", "tenant", "ca_file"), ("client_id", "client_secret")),
     "suitecrm": (("url", "ca_file"), ("client_id", "client_secret")),
+    "sugarcrm": (("url", "platform", "ca_file"), ("username", "password")),
 }
 
 
@@ -143,10 +144,11 @@ def test_a_missing_table_is_one_difference(
     assert (only["what"], only["difference"]) == ("table", "missing")
 
 
-def test_a_crm_that_can_not_be_asked(environ: Environ, capsys: Any) -> None:
+def test_a_crm_that_can_not_be_asked(environ: Environ, crm: str, capsys: Any) -> None:
     """It is 1 with what to do, in JSON too, and no secret is shown."""
     secret = "not-the-secret-7"
-    wrong = {**environ, "BRIDGE_CRM__CREDENTIAL__CLIENT_SECRET": secret}
+    *_, last = CRMS[crm][1]
+    wrong = {**environ, f"BRIDGE_CRM__CREDENTIAL__{last.upper()}": secret}
     status, told = _diff(wrong, capsys)
     assert (status, told["ok"], told["trouble"]) == (1, False, "bad-credentials")
     assert told["do"]

@@ -74,7 +74,7 @@ def propose(
         known = Known(home.table, found, given.adapter.guide, places)
         matcher = Matcher(known, blocks.get(kind, {}), example.name)
         drafted[kind] = _fields(kind, home, matcher)
-    return {kind: _with_rows(kind, drafted, found) for kind in drafted}
+    return {kind: _with_rows(kind, drafted, found, example) for kind in drafted}
 
 
 def _fields(kind: str, home: Home, matcher: Matcher) -> Drafted:
@@ -136,12 +136,22 @@ def _skeleton(homes: Mapping[str, Home]) -> CrmMapping:
     return CrmMapping("draft", kinds, dict(SCHEMAS))
 
 
-def _with_rows(kind: str, drafted: Mapping[str, Drafted], found: Description) -> Drafted:
+def _with_rows(
+    kind: str, drafted: Mapping[str, Drafted], found: Description, example: Example
+) -> Drafted:
     """The kind with its collections, now that the lookups of all kinds are placed."""
     own = drafted[kind]
     declared: Mapping[str, Collection] = getattr(SCHEMAS[kind], "collections", {})
     told = found.collections.get(own.home.table.name)
     rows = {name: _rows(each, drafted[each.kind], told) for name, each in declared.items()}
+    ways = example.kinds.get(kind, {}).get("collections")
+    if not told and isinstance(ways, dict):
+        said = f"as in {example.name}; the CRM doesn't tell its ways"
+        rows |= {
+            name: Guess({"column": str(ways[name])}, said)
+            for name, guess in rows.items()
+            if guess.entry is not None and name in ways
+        }
     return replace(own, collections=rows)
 
 

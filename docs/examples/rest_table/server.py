@@ -11,6 +11,7 @@
 A row is {"id", "rev", "row": {column: value}}; an error {"error": code}. Not for: production.
 """
 
+import contextlib
 import json
 import secrets
 import socket
@@ -21,7 +22,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-FAULTS = ("throttle", "status", "html", "malformed", "cut_before", "cut_after", "slow")
+FAULTS = ("throttle", "status", "html", "foreign", "malformed", "cut_before", "cut_after", "slow")
+
+
+_JSON = {"Content-Type": "application/json"}
 
 
 class Refusal(Exception):
@@ -153,11 +157,16 @@ class _Handler(BaseHTTPRequestHandler):
         if kind == "slow":
             time.sleep(fault["seconds"])
         if kind == "throttle":
-            return self._send(429, {"error": "slow-down"}, {"Retry-After": fault["retry_after"]})
+            more = {"Retry-After": str(fault["retry_after"])}
+            return self._reply(429, _JSON | more, b'{"error": "slow-down"}')
         if kind == "status":
             return self._send(fault["status"], {"error": "down"})
         if kind == "html":
-            return self._reply(fault.get("status", 200), "text/html", b"<html>proxy</html>")
+            headers = {"Content-Type": "text/html"}
+            return self._reply(fault.get("status", 200), headers, b"<html>proxy</html>")
+        if kind == "foreign":  # whatever the rule says
+            body = str(fault.get("body", "")).encode().ljust(fault.get("size", 0))
+            return self._reply(fault["status"], fault.get("headers", {}), body)
         if kind == "cut_before":
             return self._cut()
         half, after = kind == "malformed", kind == "cut_after"
@@ -179,20 +188,19 @@ class _Handler(BaseHTTPRequestHandler):
             return self._cut()
         return self._send(status, document, half=half)
 
-    def _send(self, status: int, document: Any, more: Any = (), *, half: bool = False) -> None:
+    def _send(self, status: int, document: Any, *, half: bool = False) -> None:
         whole = json.dumps(document).encode()
-        self._reply(status, "application/json", whole[:-2] if half else whole, more)
+        self._reply(status, _JSON, whole[:-2] if half else whole)
 
-    def _reply(self, status: int, type: str, body: bytes, more: Any = ()) -> None:
+    def _reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
-        for name, value in {
-            "Content-Type": type,
-            "Content-Length": len(body),
-            **dict(more),
-        }.items():
-            self.send_header(name, str(value))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(OSError):  # the caller needn't wait for all of it
+            self.wfile.write(body)
+            self.wfile.flush()
 
     def _fault(self) -> dict[str, Any]:
         with self.service.lock:
