@@ -16,7 +16,7 @@ _TYPES = ("modules", "full_module_list", "server_info")
 def metadata(schema: Schema, call: Call) -> dict[str, Any]:
     """`type_filter` and `module_filter`, texts with commas; without the first, all that is played.
 
-    Where a type that isn't played is asked for, nothing is answered.
+    The list has no module without metadata: clients look each of its names up.
     """
     types = (call.text("type_filter") or ",".join(_TYPES)).split(",")
     if not set(types) <= set(_TYPES):
@@ -28,7 +28,7 @@ def metadata(schema: Schema, call: Call) -> dict[str, Any]:
             name: _module(module) for name, module in schema.modules.items() if name in only
         }
     if "full_module_list" in types:
-        names = {name: name for name in sorted((*schema.modules, *schema.elsewhere))}
+        names = {name: name for name in sorted(schema.modules)}
         answer["full_module_list"] = {**names, "_hash": _hash(names)}
     if "server_info" in types:
         answer["server_info"] = {"flavor": FLAVOR, "version": VERSION, "build": "sandbox"}

@@ -28,13 +28,21 @@ def main() -> int:
     if not node or not npm:
         sys.stderr.write("The judges are Node programs: install Node 20 or newer, with npm.\n")
         return 2
-    if not (HERE / "node_modules").is_dir():
+    if _outdated():
         subprocess.run([npm, "ci", "--no-fund", "--no-audit"], cwd=HERE, check=True)
     with Line(overrides=ROOMY) as line:
         state = json.dumps(_state(line))
         judges = [str(path) for path in sorted(HERE.glob("*.test.mjs"))]
         env = {**os.environ, "BRIDGE_STATE": state, "NO_PROXY": "127.0.0.1"}
+        env["BRIDGE_PYTHON"] = sys.executable
         return subprocess.run([node, "--test", *judges, *sys.argv[1:]], env=env).returncode
+
+
+def _outdated() -> bool:
+    """Is what npm installed missing, or older than the list of it?"""
+    installed = HERE / "node_modules" / ".package-lock.json"
+    wanted = (HERE / "package-lock.json").stat().st_mtime
+    return not installed.is_file() or installed.stat().st_mtime < wanted
 
 
 def _state(line: Line) -> dict[str, Any]:

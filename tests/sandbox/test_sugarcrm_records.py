@@ -309,6 +309,7 @@ def test_the_reader_cannot_write(sugar, sugarcrm):
         ("PUT", f"Contacts/{id}"),
         ("DELETE", f"Contacts/{id}"),
         ("POST", f"Contacts/{id}/link/tasks"),
+        ("POST", f"Contacts/{id}/link"),
     ):
         assert label(reader.call(method, path, {"last_name": "C"})) == (403, "not_authorized")
     assert reader.call("GET", f"Contacts/{id}").json()["_acl"]["edit"] == "no"

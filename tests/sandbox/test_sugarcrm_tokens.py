@@ -134,12 +134,14 @@ def test_logout(sugar, sent):
 
 def test_sudo(sugar, sugarcrm):
     """An administrator gets a token as another user, besides the own one and without a refresh."""
+    reader = Sugar(sugarcrm, "reader")
     answer = sugar.call("POST", "oauth2/sudo/reader").json()
     assert "refresh_token" not in answer
     headers = {"OAuth-Token": answer["access_token"]}
     me = sugar.call("GET", "me", headers=headers).json()["current_user"]
     assert me["user_name"] == "reader"
     assert sugar.call("GET", "me").json()["current_user"]["user_name"] == "admin"
+    assert reader.call("GET", "me").status_code == 200
     writer = Sugar(sugarcrm, "writer")
     assert label(writer.call("POST", "oauth2/sudo/admin")) == (403, "not_authorized")
 
