@@ -35,6 +35,7 @@ def main() -> int:
         judges = [str(path) for path in sorted(HERE.glob("*.test.mjs"))]
         env = {**os.environ, "BRIDGE_STATE": state, "NO_PROXY": "127.0.0.1"}
         env["BRIDGE_PYTHON"] = sys.executable
+        env["NODE_EXTRA_CA_CERTS"] = line.sandbox["dynamics"]["ca_file"]
         return subprocess.run([node, "--test", *judges, *sys.argv[1:]], env=env).returncode
 
 
@@ -62,6 +63,7 @@ def _state(line: Line) -> dict[str, Any]:
     return {
         "issuer": line.url,
         "clients": clients,
+        "dataverse": line.sandbox["dynamics"],
         "member": {"sign_in_name": member.mobile, "password": member.password},
     }
 
