@@ -32,7 +32,7 @@ bench: $(VENV)/.dev  ## measure reads, writes and the token endpoint beside a pl
 conformance: $(VENV)/.dev  ## the adapter contract's clauses (ADAPTER=dynamics|memory|sugarcrm|suitecrm; LIVE=1: on the system that BRIDGE_LIVE_… names)
 	@$(RUN) -m $(if $(LIVE),adapters.conformance $(ADAPTER),pytest tests/conformance $(if $(ADAPTER),-k $(ADAPTER))) $(ARGS)
 
-judges: $(VENV)/.dev  ## clients that others wrote, of OAuth against the whole line and of SugarCRM (needs Node 20 and npm)
+judges: $(VENV)/.dev  ## clients that others wrote, of OAuth and Dataverse against the whole line and of SugarCRM (needs Node 20 and npm)
 	@$(RUN) -m tests.judges $(ARGS)
 
 example:  ## build the React example anew (needs Node 20 and npm; the demo doesn't)

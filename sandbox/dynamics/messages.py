@@ -8,14 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.dynamics import errors, payload, url
-from sandbox.dynamics.keys import Keys
 from sandbox.dynamics.message import Reply, Request, json_reply
 from sandbox.dynamics.metadata import changes, csdl
 from sandbox.dynamics.metadata.writing import Writing
-from sandbox.dynamics.schema import Schema
-from sandbox.dynamics.security import Security
-from sandbox.dynamics.solutions import Solutions
-from sandbox.dynamics.store import Row, Store
+from sandbox.dynamics.store import Row
+from sandbox.dynamics.tenant import Tenant
 from sandbox.dynamics.xml import tree
 
 SPACE = "Microsoft.Dynamics.CRM."
@@ -26,20 +23,13 @@ BoundAnswer = Callable[[Request, Row], Reply]
 class Messages:
     """The ones that are played; whatever else is a segment that isn't there, or 501."""
 
-    def __init__(
-        self,
-        schema: Schema,
-        store: Store,
-        security: Security,
-        solutions: Solutions,
-        keys: Keys,
-        writing: Writing,
-    ) -> None:
-        self._schema = schema
-        self._store = store
-        self._security = security
-        self._solutions = solutions
-        self._keys = keys
+    def __init__(self, tenant: Tenant, writing: Writing) -> None:
+        self._schema = tenant.schema
+        self._store = tenant.store
+        self._security = tenant.security
+        self._solutions = tenant.solutions
+        self._keys = tenant.keys
+        self._jobs = tenant.jobs
         self._writing = writing
         self._functions: dict[str, Answer] = {
             "WhoAmI": self._who_am_i,
@@ -56,6 +46,7 @@ class Messages:
             "InsertOptionValue": self._insert_option,
             "CreateEntities": self._create_tables,
             "ReactivateEntityKey": self._reactivate_key,
+            "BulkDelete": self._bulk_delete,
         }
         self._bound: dict[tuple[str, str, str], BoundAnswer] = {
             ("POST", "role", "AddPrivilegesRole"): self._add_privileges,
@@ -175,6 +166,10 @@ class Messages:
             raise errors.no_metadata("a key whose index failed")
         self._keys.start(key)
         return Reply(204)
+
+    def _bulk_delete(self, request: Request) -> Reply:
+        job = self._jobs.add(request, payload.document(request.body))
+        return _response(request, "BulkDelete", {"JobId": job})
 
     def _add_privileges(self, request: Request, role: Row) -> Reply:
         request.user.need("Write", role.table)

@@ -35,6 +35,7 @@ GENERAL = (
     "prvCreateRelationship",
     "prvDeleteRelationship",
     "prvPublishCustomization",
+    "prvBulkDelete",
 )
 ALLOWED = 4
 

@@ -42,13 +42,16 @@ class Service:
         parts = (tenant.schema, tenant.store)
         writing = Writing(*parts, tenant.keys, tenant.catalog, tenant.solutions)
         self._metadata = Resources(tenant.schema, writing)
-        self._messages = Messages(*parts, tenant.security, tenant.solutions, tenant.keys, writing)
+        self._messages = Messages(
+            *parts, tenant.security, tenant.solutions, tenant.keys, writing, tenant.jobs
+        )
 
     def execute(self, request: Request, references: References | None = None) -> Reply:
         """Do what one request says; in a change set, `references` are the records made so far."""
         self._check(request)
         with self.store.transaction():
             self.tenant.keys.settle()
+            self.tenant.jobs.settle()
             return self._execute(request, references or {})
 
     def _execute(self, request: Request, references: References) -> Reply:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.dynamics import errors, payload, solutions, url
+from sandbox.dynamics.bulkdelete import Jobs
 from sandbox.dynamics.catalog import Catalog
 from sandbox.dynamics.keys import Keys
 from sandbox.dynamics.records import Check, Records
@@ -37,6 +38,7 @@ class Tenant:
             "fieldpermission": self.security.check_permission,
         }
         self.records = Records(self.store, clock, checks)
+        self.jobs = Jobs(self.schema, self.store, self.records, clock)
         self.restore(kind)
 
     def restore(self, kind: str) -> None:
@@ -45,6 +47,7 @@ class Tenant:
             self.schema.restore(kind)
             self.store.clear()
             self.keys.reset()
+            self.jobs.reset()
             self.catalog.begin()
             for table in self.schema.tables.values():
                 self.catalog.add(table)

@@ -147,3 +147,38 @@ def test_a_lookup_is_read_through_its_navigation_property(crm):
     assert crm.get(f"{path}?$select=name").json()["name"] == "A"
     assert crm.get(f"{path}/$ref").json()["@odata.id"] == f"{crm.base}accounts({company})"
     assert crm.get(f"contacts({row})/parentcustomerid_contact").status_code == 204
+
+
+def bulk_delete(**criteria) -> dict:
+    """A job on contacts."""
+    return {"JobName": "j", "QuerySet": [{"EntityName": "contact", "Criteria": criteria}]}
+
+
+def test_a_bulk_deletion_runs_later(crm):
+    """Rows go once the job's time has come, and those that fit by then."""
+    admin = Crm(crm.ready, "administrator")
+    for name in ("A", "B", "C"):
+        crm.make(lastname=name)
+    wanted = {"AttributeName": "lastname", "Operator": "In", "Values": []}
+    wanted["Values"] = [{"Value": name, "Type": "System.String"} for name in ("A", "D")]
+    answer = admin.call("POST", "BulkDelete", bulk_delete(Conditions=[wanted]))
+    assert answer.json()["JobId"]
+    crm.make(lastname="D")
+    assert len(crm.rows("contacts")) == 4
+    crm.control("clock", {"advance": 5})
+    assert sorted(row["lastname"] for row in crm.rows("contacts")) == ["B", "C"]
+
+
+def test_a_bulk_deletion_is_refused_where_it_must_be(crm):
+    """403 without the privilege; 400 and 501 for queries that can't be or aren't played."""
+    admin = Crm(crm.ready, "administrator")
+    assert problem(crm.call("POST", "BulkDelete", bulk_delete())) == (403, "0x80040220")
+    nothing = {"AttributeName": "nothing", "Operator": "Null"}
+    for body, status in (
+        ({}, 400),
+        ({"QuerySet": [{"EntityName": "nothing"}]}, 400),
+        (bulk_delete(Conditions=[nothing]), 400),
+        (bulk_delete(FilterOperator="Or"), 501),
+        (bulk_delete() | {"RecurrencePattern": "FREQ=DAILY;"}, 501),
+    ):
+        assert problem(admin.call("POST", "BulkDelete", body))[0] == status

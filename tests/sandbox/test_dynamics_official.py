@@ -141,3 +141,8 @@ def test_the_official_client_writes_in_bulk_and_pages_fetchxml(maker, crm):
     found = [(row["cb_title"], row["cb_count"]) for row in maker.query.fetchxml(text).execute()]
     counts = {"new": 77, "t0": 0, "t1": 77, "t2": 5, "t3": 5, "t4": 4}
     assert found == list(counts.items())
+    assert maker.records.delete("cb_Widget", ids[:4])
+    assert len(list(maker.records.list("cb_Widget", select=["cb_title"]))) == 6
+    crm.control("clock", {"advance": 5})
+    left = maker.records.list("cb_Widget", select=["cb_title"], orderby=["cb_title"])
+    assert [row["cb_title"] for row in left] == ["new", "t4"]

@@ -207,6 +207,8 @@ def test_what_is_there_already_is_told_by_its_own_code(admin):
     for path, body, code in calls:
         assert admin.call("POST", path, body).status_code == 204, path
         assert problem(admin.call("POST", path, body)) == code
+    other = table("cb_Identity") | {"EntitySetName": "cb_others"}
+    assert problem(admin.call("POST", "EntityDefinitions", other)) == (400, "0x80044363")
     other = {"SchemaName": "cb_k2", "KeyAttributes": ["externaluseridentifier"]}
     assert problem(admin.call("POST", f"{CONTACT}/Keys", other)) == (400, "0x80060894")
     other = lookup("cb_r2", "cb_Member", "cb_identity")
@@ -335,6 +337,9 @@ def test_a_new_table_is_closed_until_a_role_is_given_its_privileges(admin):
     given = [{"PrivilegeId": row["privilegeid"], "Depth": "Global"} for row in rows]
     numeric = [given[0] | {"Depth": 3}]
     assert admin.call("POST", action, {"Privileges": numeric}).status_code == 400
+    basic = [given[0] | {"Depth": "Basic"}]
+    assert admin.call("POST", action, {"Privileges": basic}).status_code == 501
+    assert problem(writer.call("POST", action, {"Privileges": given})) == (403, "0x80040220")
     assert admin.call("POST", action, {"Privileges": given}).status_code == 204
     row = writer.make("cb_consents", cb_name="c")
     assert problem(writer.call("DELETE", f"cb_consents({row})")) == (403, "0x80040220")
@@ -361,6 +366,10 @@ def test_a_secured_column_is_seen_through_a_profile(admin):
     target = {"@odata.id": f"{admin.base}fieldsecurityprofiles({profile})"}
     assert admin.call("POST", tie, target).status_code == 204
     assert writer.get(path).json()["cb_credential"] == "hash"
+    account = "EntityDefinitions(LogicalName='account')/Attributes"
+    made(admin.call("POST", account, body))
+    company = admin.make("accounts", cb_credential="other")
+    assert writer.get(f"accounts({company})").json()["cb_credential"] is None
     assert writer.call("PATCH", path, {"cb_credential": "b"}).status_code == 403
     allowed = admin.call("PATCH", f"fieldpermissions({permission})", {"canupdate": 4})
     assert allowed.status_code == 204
