@@ -42,9 +42,7 @@ class Service:
         parts = (tenant.schema, tenant.store)
         writing = Writing(*parts, tenant.keys, tenant.catalog, tenant.solutions)
         self._metadata = Resources(tenant.schema, writing)
-        self._messages = Messages(
-            *parts, tenant.security, tenant.solutions, tenant.keys, writing, tenant.jobs
-        )
+        self._messages = Messages(tenant, writing)
 
     def execute(self, request: Request, references: References | None = None) -> Reply:
         """Do what one request says; in a change set, `references` are the records made so far."""

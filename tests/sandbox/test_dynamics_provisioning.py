@@ -396,6 +396,11 @@ def test_definitions_change_by_put_and_go_by_delete(admin):
     key = {"SchemaName": "cb_K", "KeyAttributes": ["cb_a"]}
     made_key = made(admin.call("POST", f"{CONTACT}/Keys", key))
     assert problem(admin.call("DELETE", where)) == (400, "0x8004f01f")
+    for wrong in (
+        whole | {"IsSecured": True},
+        {"@odata.type": f"{SPACE}.MemoAttributeMetadata", "SchemaName": "cb_A"},
+    ):
+        assert admin.call("PUT", where, wrong).status_code == 400
     assert admin.call("DELETE", made_key).status_code == 204
     assert admin.call("DELETE", where, If_Match="*").status_code == 204
     assert "cb_a" not in admin.get(f"contacts({row})").json()
@@ -412,6 +417,13 @@ def test_a_table_goes_when_nothing_leads_to_it(admin):
     assert admin.call("DELETE", where).status_code == 204
     columns = admin.rows("EntityDefinitions(LogicalName='cb_identity')/Attributes")
     assert "cb_member" not in {row["LogicalName"] for row in columns}
+    made(admin.call("POST", "EntityDefinitions", table("cb_Other")))
+    body = lookup("cb_o", "cb_To", "cb_other", ReferencedEntity="cb_identity")
+    del body["ReferencedAttribute"]
+    where = made(admin.call("POST", "RelationshipDefinitions", body))
+    kept = admin.call("DELETE", "EntityDefinitions(LogicalName='cb_identity')")
+    assert problem(kept) == (400, "0x8004f01f")
+    assert admin.call("DELETE", where).status_code == 204
     admin.make("cb_identities", cb_name="n")
     gone = admin.call("DELETE", "EntityDefinitions(LogicalName='cb_identity')")
     assert gone.status_code == 204
@@ -447,6 +459,9 @@ def test_an_administrator_makes_an_application_user(admin):
     assert admin.call("POST", f"{path}/$ref", tie).status_code == 204
     assert stranger.get("contacts").status_code == 200
     assert [row["name"] for row in admin.rows(path)] == ["Bridge reader"]
+    disabled = admin.call("PATCH", f"systemusers({user})", {"isdisabled": True})
+    assert disabled.status_code == 204
+    assert problem(stranger.get("WhoAmI")) == (403, "0x80072560")
 
 
 def test_schema_changes_in_a_change_set_are_not_played(admin):
