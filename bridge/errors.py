@@ -34,6 +34,8 @@ KINDS: Mapping[str, Kind] = {
     "method-not-allowed": Kind(405, "Not with this method", "See the Allow header."),
     "not-acceptable": Kind(406, "Not in this form", "This resource has JSON only."),
     "conflict": Kind(409, "It exists already", "A record with this identity exists; sign in."),
+    "claimable": Kind(409, "There is a record", "A record with this number can be claimed."),
+    "claim-over": Kind(409, "No tries left", "It can't be claimed today; register instead."),
     "last-way": Kind(409, "It has to stay", "It is the last way to sign in; add another first."),
     "gone": Kind(410, "It was erased", "This member's data were erased."),
     "stale": Kind(412, "It has changed", "The record changed since that ETag; read it again."),
@@ -45,6 +47,7 @@ KINDS: Mapping[str, Kind] = {
     "proof-insufficient": Kind(
         422, "One more proof is needed", "See `needs` for the address that must be proven too."
     ),
+    "claim-refused": Kind(422, "That doesn't fit", "None of the facts is the record's."),
     "code-wrong": Kind(422, "The code is not right", "Check the code, or ask for a new one."),
     "refused": Kind(422, "The CRM refused it", "The CRM doesn't accept this change."),
     "unsupported": Kind(422, "Not with this CRM", "See GET /v1/capabilities."),

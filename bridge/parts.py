@@ -233,6 +233,7 @@ def foundation(
         crm = settings.crm
         problems += registry.check_options(crm.adapter, crm.options, crm.credential)
         problems += _not_held(settings) if not problems else []
+        problems += _no_claims(settings) if not problems else []
     if settings is not None and mapping is not None:
         problems += _not_in_profile(settings, mapping)
     if problems or settings is None or mapping is None or keys is None:
@@ -291,6 +292,14 @@ def _not_in_profile(settings: Settings, mapping: CrmMapping) -> list[str]:
         for name in getattr(settings.profile, part)
         if name not in known
     ]
+
+
+def _no_claims(settings: Settings) -> list[str]:
+    """A record is looked for by a person's number, which may stand in no URL."""
+    hides = registry.adapter_class(settings.crm.adapter).capabilities.hides_values
+    if hides or not settings.claims.enabled:
+        return []
+    return [f"claims.enabled: {settings.crm.adapter} would put numbers into URLs (hides_values)"]
 
 
 def _adapter(

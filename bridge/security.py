@@ -33,6 +33,8 @@ EVENTS: Mapping[str, str] = {
     "address-changed": "Another mobile or e-mail was accepted; `reason`: its kind",
     "identity-linked": "A way to sign in was added; `reason`: its kind",
     "identity-unlinked": "A way to sign in was taken away; `reason`: its kind",
+    "claimed": "A record that the CRM had was claimed",
+    "claim-refused": "A record was not claimed: the second fact was wrong",
     "registered": "A registration was accepted",
     "erase-asked": "A member asked for their data to be erased",
     "code-replayed": "An authorization code came a second time: its grant is dead",

@@ -168,6 +168,14 @@ class LimitsPart(Part):
     sign_ins_per_client = _whole("Sign-in tries per client in 15 minutes", 20000, 1, 10**7)
     registrations_per_network = _whole("Registrations an hour per /24 or /64", 100, 1, 10**6)
     registrations_per_client = _whole("Registrations an hour per client", 20000, 1, 10**7)
+    claim_tries = _whole("Tries a day to claim a record with one number", 3, 1, 10)
+
+
+class ClaimsPart(Part):
+    enabled = _flag(
+        "Let members claim records that the CRM has already; it reads once more at a registration",
+        False,
+    )
 
 
 class HttpPart(Part):
@@ -275,6 +283,7 @@ class Root(Part):
     wechat = _part(WechatPart)
     notify = _part(NotifyPart)
     limits = _part(LimitsPart)
+    claims = _part(ClaimsPart)
     http = _part(HttpPart)
     profile = _part(ProfilePart)
     security_events = _part(SecurityEventsPart)

@@ -118,6 +118,22 @@ class Phone(Text):
             return text
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
+    def spellings(self, value: str) -> tuple[str, ...]:
+        """A number in E.164, and as staff and imports spell the same one, for a CRM that compares
+        texts."""
+        try:
+            number = phonenumbers.parse(value, self.region)
+        except phonenumbers.NumberParseException:
+            return (value,)
+        national = phonenumbers.national_significant_number(number)
+        code, styles = str(number.country_code), phonenumbers.PhoneNumberFormat
+        spelled = (styles.INTERNATIONAL, styles.NATIONAL)
+        formatted = [phonenumbers.format_number(number, style) for style in spelled]
+        ours = phonenumbers.region_code_for_number(number) == self.region
+        local = [national, *formatted[1:]] if ours else []
+        grown = [f"+{code} {national}", f"{code}{national}", f"00{code}{national}"]
+        return tuple(dict.fromkeys([value, formatted[0], *grown, *local]))
+
     def problems(self) -> list[str]:
         known = self.region in phonenumbers.SUPPORTED_REGIONS
         return [] if known else ["region is not a known country code"]

@@ -101,7 +101,10 @@ class Dynamics(Adapter):
             raise Invalid(fields=(field.name,))
         if field.key and not field.personal and query.fits_key(remote_value):
             return self._by_key(binding, field, remote_value, names, trace)
-        return self._by_value(kind, Criterion(key, "eq", value), names, trace)
+        wanted = Criterion(key, "eq", value)
+        if isinstance(field.converter, Phone):  # rows that staff typed or imported
+            wanted = Criterion(key, "in", field.converter.spellings(value))
+        return self._by_value(kind, wanted, names, trace)
 
     def query(
         self,

@@ -12,6 +12,7 @@ from flask import Response
 from bridge.api import (
     account,
     capabilities,
+    claims,
     consents,
     health,
     identities,
@@ -81,6 +82,12 @@ ROUTES: tuple[Route, ...] = (
         "POST", "/v1/registrations", registrations.create, Who.CLIENT, ("registrations:write",),
         "Make a member out of a proven address", {201: "Registered", 202: "OperationShown"},
         "RegistrationForm", (KEY, PREFER),
+        limits=("registrations_per_network", "registrations_per_client"),
+    ),
+    Route(
+        "POST", "/v1/claims", claims.create, Who.CLIENT, ("registrations:write",),
+        "Claim a record that the CRM has already", {201: "Registered", 202: "OperationShown"},
+        "ClaimForm", (KEY, PREFER),
         limits=("registrations_per_network", "registrations_per_client"),
     ),
     Route(

@@ -141,6 +141,20 @@ class ConsentForm(Strict):
     text_version = fields.String(required=True, validate=validate.Length(max=50))
 
 
+class ClaimForm(Strict):
+    """A proven mobile, and a second fact or several; one that fits is enough."""
+
+    proof = fields.String(required=True, validate=validate.Length(min=16, max=2000))
+    email_proof = fields.String(validate=validate.Length(min=16, max=2000))
+    birth_date = fields.Date()
+    card_number = fields.String(validate=validate.Length(min=4, max=50))
+    password = fields.String(load_only=True, validate=validate.Length(max=256))
+    consents = fields.List(
+        fields.Nested(ConsentForm), load_default=list, validate=validate.Length(max=50)
+    )
+    remote_address = fields.IP(metadata=_PERSON)
+
+
 class ConsentsForm(Strict):
     """New answers; purposes that aren't named stay as they are."""
 

@@ -28,6 +28,7 @@ class Ways:
 
 
 _PROVING = (
+    "POST /v1/claims (in a proof)",
     "POST /v1/me/codes",
     "POST /v1/otp",
     "POST /v1/password-resets",
@@ -51,6 +52,7 @@ _NAMED_OTHERWISE: Mapping[Field, Ways] = {
     ),
     ("member", "credential"): Ways(
         (
+            "POST /v1/claims (password)",
             "POST /v1/registrations (password)",
             "POST /v1/password-resets/confirm (password)",
             "PUT /v1/me/password (password, current_password)",
@@ -60,6 +62,7 @@ _NAMED_OTHERWISE: Mapping[Field, Ways] = {
         ),
         (),
     ),
+    ("member", "card_number"): Ways(("POST /v1/claims (compared only)",), ()),
     ("member", "legacy_credential"): Ways(
         ("/sign-in (page, password)", "PUT /v1/me/password (current_password)"), ()
     ),

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.base import Found, Operation
-from adapters.errors import NotFound
 from bridge import security
 from bridge.errors import FieldError, Problem
 from bridge.services import accounts, identities, proofs
@@ -41,7 +40,7 @@ def replace(tools: Tools, account: Account, proof: Proof, op: str, visit: Visit)
     changes = _held(tools, "member", {_PROFILE[proof.kind]: proof.value, "stamp": stamp})
     operations = (
         Operation("update", "member", account.member_id, changes),
-        _bound(tools, account.member_id, proof, row, at),
+        proofs.binding(tools.identity_keys, proof, row, account.member_id, at),
         *_released(tools, account, proof),
     )
     proofs.use(tools, proof, op)
@@ -58,7 +57,7 @@ def link(tools: Tools, account: Account, proof: Proof, op: str, visit: Visit) ->
     at = datetime.fromtimestamp(int(tools.clock()), UTC)
     row = _free_row(tools, account, proof, visit)
     proofs.use(tools, proof, op)
-    operations = (_bound(tools, account.member_id, proof, row, at),)
+    operations = (proofs.binding(tools.identity_keys, proof, row, account.member_id, at),)
     accepted = _hand_in(tools, account, op, operations, visit, proof.identity_id)
     accounts.tell(tools, account, "identity-linked", op, visit.trace)
     told = accounts.whose(account, visit.client, visit.trace)
@@ -87,22 +86,10 @@ def unlink(tools: Tools, account: Account, own: Own, op: str, visit: Visit) -> C
 def _free_row(tools: Tools, account: Account, proof: Proof, visit: Visit) -> Found | None:
     """The address's row, if it is there and free or the member's own. Told only to whoever proved
     it: Problem("conflict") where another member has it."""
-    try:
-        row = tools.crm.get("identity", proof.identity_id, ("member",), trace=visit.trace)
-    except NotFound:
-        return None
-    if row.record.get("member") not in (None, account.member_id):
+    row = identities.row_of(tools.crm, proof.identity_id, visit.trace)
+    if identities.holder_of(row) not in (None, account.member_id):
         raise Problem("conflict", [FieldError("/proof", "has-a-member")])
     return row
-
-
-def _bound(
-    tools: Tools, member_id: str, proof: Proof, row: Found | None, at: datetime
-) -> Operation:
-    record = identities.bound(tools.identity_keys, proof.kind, proof.value, member_id, at)
-    if row is None:
-        return Operation("create", "identity", proof.identity_id, record)
-    return Operation("update", "identity", proof.identity_id, record, row.version)
 
 
 def _released(tools: Tools, account: Account, proof: Proof) -> Iterator[Operation]:

@@ -11,8 +11,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import idna
 import phonenumbers
@@ -130,20 +129,6 @@ class IdentityKeys:
         return row, self.mac(row, "identity-key")
 
 
-def bound(
-    keys: IdentityKeys, kind: str, value: str, member_id: str, at: datetime
-) -> dict[str, Any]:
-    """What a row says of an address (in normal form) that is a member's."""
-    return {
-        "kind": kind,
-        "value": value,
-        "member": member_id,
-        "member_text": member_id,
-        "mac": keys.mac(keys.id(kind, value), member_id),
-        "verified_at": at,
-    }
-
-
 class Reader(Protocol):
     """What the web tier may ask a CRM."""
 
@@ -151,6 +136,21 @@ class Reader(Protocol):
         self, kind: str, id: str, fields: Iterable[str], *, trace: Trace | None = None
     ) -> Found:
         """As `adapters.base.Adapter.get`."""
+
+
+def row_of(crm: Reader, identity_id: str, trace: Trace | None = None) -> Found | None:
+    """An address's row, None where there is none; `holder_of` says whose it is. Raises CrmError."""
+    try:
+        return crm.get("identity", identity_id, ("member.subject",), trace=trace)
+    except NotFound:
+        return None
+
+
+def holder_of(row: Found | None) -> str | None:
+    """The member whom a row of `row_of` leads to. One that leads to a deleted contact is free: not
+    every CRM empties it."""
+    member = row.lookups.get("member") if row else None
+    return member.id if member else None
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol
 
+from adapters.base import Found, Operation
 from bridge.errors import FieldError, Problem
 from bridge.seal import Keyring, SealBroken
 from bridge.services.identities import IdentityKeys
@@ -20,7 +22,7 @@ from bridge.store.challenges import LONGEST_SECONDS, TICKET_SECONDS, Challenges
 from bridge.store.links import Links
 
 LIFE_SECONDS = 600
-Purpose = Literal["registration", "sign-in", "claim", "reset", "change", "link", "step-up"]
+Purpose = Literal["registration", "sign-in", "reset", "change", "link"]
 
 
 class Needs(Protocol):
@@ -100,6 +102,24 @@ def use(parts: Needs, proof: Proof, op: str, pointer: str = "/proof") -> None:
     ("proof-invalid") where another operation was faster."""
     if not parts.challenges.bind(proof.ticket_id, op, proof.kept):
         raise Problem("proof-invalid", [FieldError(pointer, "used")])
+
+
+def binding(
+    keys: IdentityKeys, proof: Proof, row: Found | None, member_id: str, at: datetime
+) -> Operation:
+    """The change that makes a proven address sign a member in. `row`: its row, free or the
+    member's own; None where there is none."""
+    record = {
+        "kind": proof.kind,
+        "value": proof.value,
+        "member": member_id,
+        "member_text": member_id,
+        "mac": keys.mac(proof.identity_id, member_id),
+        "verified_at": at,
+    }
+    if row is None:
+        return Operation("create", "identity", proof.identity_id, record)
+    return Operation("update", "identity", proof.identity_id, record, row.version)
 
 
 def _refused(pointer: str) -> Problem:

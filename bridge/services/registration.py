@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from adapters.base import Found, Operation, Trace
-from adapters.errors import NotFound, Unavailable
+from adapters.errors import Unavailable
 from bridge import security
 from bridge.errors import FieldError, Problem
 from bridge.seal import Pseudonyms
-from bridge.services import consents, identities, passwords, profiles, proofs, traces
+from bridge.services import claims, consents, identities, passwords, profiles, proofs, traces
 from bridge.services.consents import Answer
-from bridge.services.identities import Reader
 from bridge.services.passwords import Passwords
 from bridge.services.proofs import Proof
 from bridge.services.scenes import Scene
@@ -33,11 +32,9 @@ START_WITHIN = 86_400
 """Seconds: a registration that couldn't be made within a day isn't made later by surprise."""
 
 
-class Tools(proofs.Needs, Protocol):
+class Tools(proofs.Needs, claims.Needs, Protocol):
     """What a registration works with; the web process's parts have all of it."""
 
-    @property
-    def crm(self) -> Reader: ...
     @property
     def mapping(self) -> CrmMapping: ...
     @property
@@ -98,9 +95,10 @@ def register(tools: Tools, proven: Sequence[Proof], form: Form, visit: Visit) ->
     op = _operation(tools, proven, visit)
     member_id = record_id(tools.record_key, op, "member")
     rows = [_identity_row(tools, proof, member_id, visit.trace) for proof in proven]
+    left = claims.left_behind(tools, proven, rows, member_id, visit.trace)
     for proof in proven:
         proofs.use(tools, proof, op)
-    plan = _Plan(tools, op, member_id, tuple(zip(proven, rows, strict=True)), form, visit)
+    plan = _Plan(tools, op, member_id, tuple(zip(proven, rows, strict=True)), form, visit, left)
     accepted = tools.mailboxes.accept(
         plan.write(),
         mailbox=tools.mailboxes.member_mailbox(member_id),
@@ -111,6 +109,7 @@ def register(tools: Tools, proven: Sequence[Proof], form: Form, visit: Visit) ->
         told = {"client": visit.client, "reason": visit.channel}
         trace = traces.trace_id(visit.trace.traceparent)
         security.tell("registered", member=member_id, trace=trace, **told)
+        claims.tell_left_behind(tools, left, op, visit.trace)
     return Registration(accepted.op, member_id, accepted.fresh)
 
 
@@ -133,16 +132,15 @@ def _operation(tools: Tools, proven: Sequence[Proof], visit: Visit) -> str:
 def _identity_row(tools: Tools, proof: Proof, member_id: str, trace: Trace) -> Found | None:
     """The identity's row, if it is there and free, or ours from an earlier try; None if there is
     none, or the CRM can't be asked now: the change set finds it then, since the row's id is the
-    address's own. A row that leads to a deleted contact is free: not every CRM empties it. Raises
-    Problem("conflict") where another member has it."""
+    address's own. Raises Problem("conflict") where another member has it, unless whoever proved
+    the address has failed to claim that record."""
     try:
-        found = tools.crm.get("identity", proof.identity_id, ("member.subject",), trace=trace)
-    except (NotFound, Unavailable):
+        found = identities.row_of(tools.crm, proof.identity_id, trace)
+    except Unavailable:
         return None
-    member = found.lookups.get("member")
-    if member is not None and member.id != member_id:
-        raise Problem("conflict", [FieldError("/proof", "has-a-member")])
-    return found
+    if identities.holder_of(found) in (None, member_id) or claims.given_up(tools, proof):
+        return found
+    raise Problem("conflict", [FieldError("/proof", "has-a-member")])
 
 
 def _fingerprint(tools: Tools, proven: Sequence[Proof], form: Form, visit: Visit) -> str:
@@ -160,7 +158,8 @@ def _fingerprint(tools: Tools, proven: Sequence[Proof], form: Form, visit: Visit
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the one write is to make. `proven`: each proof with its identity's free row, if any."""
+    """What the one write is to make. `proven`: each proof with its identity's free row, if any.
+    `left`: the record whose number goes to the new one."""
 
     tools: Tools
     op: str
@@ -168,16 +167,19 @@ class _Plan:
     proven: tuple[tuple[Proof, Found | None], ...]
     form: Form
     visit: Visit
+    left: Found | None = None
 
     def write(self) -> Write:
         now = int(self.tools.clock())
         at = datetime.fromtimestamp(now, UTC)
         key, answers = self.tools.record_key, self.form.consents
+        keys = self.tools.identity_keys
         ids = [record_id(key, self.op, "consent", n) for n in range(len(answers))]
         operations = (
             Operation("create", "member", self.member_id, self._member(at)),
-            *(self._identity(proof, row, at) for proof, row in self.proven),
+            *(proofs.binding(keys, p, row, self.member_id, at) for p, row in self.proven),
             *consents.rows(self.member_id, answers, ids, self.visit.channel, at),
+            *claims.marked(self.tools, self.left, self.op),
         )
         return Write(
             verb="create",
@@ -221,10 +223,3 @@ class _Plan:
             "last_store": scene.store,
             "last_scene": scene.codes,
         }
-
-    def _identity(self, proof: Proof, row: Found | None, at: datetime) -> Operation:
-        keys = self.tools.identity_keys
-        record = identities.bound(keys, proof.kind, proof.value, self.member_id, at)
-        if row is None:
-            return Operation("create", "identity", proof.identity_id, record)
-        return Operation("update", "identity", proof.identity_id, record, row.version)

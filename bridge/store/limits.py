@@ -30,6 +30,7 @@ WINDOWS: Mapping[str, int] = {
     "sign_ins_per_client": QUARTER,
     "registrations_per_network": HOUR,
     "registrations_per_client": HOUR,
+    "claim_tries": DAY,
 }
 """Purpose -> the window's seconds. The amounts are configuration, under the same names."""
 
@@ -62,6 +63,14 @@ class Limits:
         seconds = int(window.reset_time - time.time()) + 1
         wait = max(1, min(seconds, WINDOWS[purpose]))
         raise Problem("too-many", retry_after=wait, extensions={"limit": purpose})
+
+    def is_spent(self, purpose: str, *parts: str) -> bool:
+        """Would `hit` refuse the next try? Raises StoreDown."""
+        item, name = self._items[purpose], self._names.of("limits." + purpose, *parts)
+        try:
+            return not self._limiter.test(item, name)
+        except redis.RedisError:
+            raise StoreDown from None
 
 
 def network(address: str) -> str:

@@ -28,6 +28,8 @@ class MemberSchema(CredentialSchema):
     birth_date = fields.Date(allow_none=True, metadata=tags(personal=True))
     gender = Option(("female", "male", "undisclosed"), personal=True)
     language = Option(("zh-CN", "en"))
+    # As staff keep it, perhaps from before there was a bridge; a card that signs in is an identity.
+    card_number = text(50, personal=True, access="read")
     points = fields.Decimal(
         as_string=True, allow_none=True, allow_nan=False, metadata=tags(access="read")
     )
@@ -41,4 +43,6 @@ class MemberSchema(CredentialSchema):
     state = Option(("active", "inactive"), system=True)
     # Set by a merge in the CRM: the record that this one became.
     master = Reference("member", system=True)
+    # Why staff should look at the record: `number-moved`.
+    review = text(50, system=True)
     last_operations = text(255, system=True)

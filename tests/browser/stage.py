@@ -228,6 +228,7 @@ def _settings() -> SimpleNamespace:
         region="CN",
         issuer="",
         wechat=SimpleNamespace(enabled=False),
+        claims=SimpleNamespace(enabled=False),
     )
 
 

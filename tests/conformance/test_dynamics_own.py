@@ -276,3 +276,21 @@ def test_staff_merge_is_seen(world):
     assert found.record == {"state": "inactive", "master": kept.id}
     into = Criterion("master", "eq", kept.id), Criterion("state", "eq", "inactive")
     assert [row.id for row in crm.query("member", into, ("last_operations",)).rows] == [old.id]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    ["+8613800138000", "13800138000", "138 0013 8000", "+86 138 0013 8000", "86 13800138000"],
+)
+def test_a_number_is_found_as_staff_spelled_it(world, stored):
+    """Dataverse compares texts; the bridge asks for one number's usual spellings at once, in a
+    request body."""
+    crm = world.adapter()
+    made = member(crm, mobile=stored)
+    if stored == "86 13800138000":  # nobody's usual one
+        with pytest.raises(NotFound):
+            crm.find("member", "mobile", "+8613800138000", ("mobile",))
+        return
+    found = crm.find("member", "mobile", "+8613800138000", ("mobile",))
+    assert (found.id, found.record["mobile"]) == (made.id, "+8613800138000")
+    assert not any("138" in each.target for each in world.seen() if not each.in_batch)

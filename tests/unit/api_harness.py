@@ -210,12 +210,16 @@ class Limits:
     """Refuses one purpose, if told to."""
 
     refused: str = ""
+    most: dict[str, int] = field(default_factory=dict)
     seen: list[tuple[str, ...]] = field(default_factory=list)
 
     def hit(self, purpose: str, *parts: str) -> None:
-        self.seen.append((purpose, *parts))
-        if purpose == self.refused:
+        if purpose == self.refused or self.is_spent(purpose, *parts):
             raise Problem("too-many", retry_after=7, extensions={"limit": purpose})
+        self.seen.append((purpose, *parts))
+
+    def is_spent(self, purpose: str, *parts: str) -> bool:
+        return self.seen.count((purpose, *parts)) >= self.most.get(purpose, 10**6)
 
 
 class Api:
@@ -235,6 +239,7 @@ class Api:
             profile=SimpleNamespace(required=["given_name"], wanted=["email"], minimum_age=14),
             limits=SimpleNamespace(**dict.fromkeys(WINDOWS, 5)),
             oauth=SimpleNamespace(step_up_seconds=600),
+            claims=SimpleNamespace(enabled=False),
             brand=SimpleNamespace(name={"en": "Brand"}, stores={}),
             http=SimpleNamespace(**{"serve_docs": True, "max_body": 65536} | http),
         )

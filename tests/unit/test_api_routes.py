@@ -18,6 +18,7 @@ BODIES = {
     "RegistrationForm": {"proof": "x" * 20},
     "ResetForm": {"channel": "mail", "address": "li@example.com"},
     "NewPasswordForm": {"password": "lantern-tide-94", "proof": "x" * 20},
+    "ClaimForm": {"proof": "x" * 20},
     "AddressForm": {"channel": "mail", "address": "li@example.com"},
     "ProofForm": {"proof": "x" * 20},
     "VouchForm": {"kind": "card", "value": "SH00012345"},
