@@ -73,6 +73,8 @@ class _Crm:
     def get(self, *args: Any, **kwargs: Any) -> Any:
         raise NotFound
 
+    erase = get
+
 
 @pytest.mark.parametrize(("ahead", "state"), [(None, "unsure"), (0.0, "ok"), (120.0, "failed")])
 def test_the_crms_clock_is_compared_with_ours(ahead: float | None, state: str) -> None:
