@@ -8,6 +8,7 @@ Source: ModuleInstall/ModuleInstaller.php and modules/DynamicFields of SuiteCRM 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from adapters.base import Description
@@ -24,10 +25,12 @@ _BASIC = ("id", "name", "date_entered", "date_modified", "description", "deleted
 
 
 class ModulePackage(Packager):
-    """`accepts`: what stands in the manifest about versions and editions."""
+    """`accepts`: what stands in the manifest about versions and editions. `types`: what the loader
+    calls a column's type, where that isn't what the metadata show."""
 
     guide: ClassVar[Guide]
     accepts: ClassVar[Mapping[str, Any]]
+    types: ClassVar[Mapping[str, str]] = {}
     templates: ClassVar[tuple[str, ...]] = ("basic",)
 
     def __init__(self, mapping: CrmMapping, options: Mapping[str, Any]) -> None:
@@ -38,7 +41,8 @@ class ModulePackage(Packager):
         listed = list(needs(mapping, self.guide, Description({}, {}), options))
         tables = [need for need in listed if need.what == "table" and self._is_ours(need.table)]
         self._modules = {need.table: need for need in tables}
-        self._columns = [need for need in listed if need.what == "column" and self._is_made(need)]
+        made = (need for need in listed if need.what == "column" and self._is_made(need))
+        self._columns = [replace(n, type=self.types.get(n.type, n.type)) for n in made]
         problems = list(self._problems())
         if problems:
             raise ProvisionTrouble(problems)
@@ -210,6 +214,8 @@ def _vardef(need: Need) -> dict[str, Any]:
         "importable": "false",
         "massupdate": False,
     }
+    if need.type == "datetimecombo":
+        made["dbType"] = "datetime"
     if need.type == "bool":
         made["default"] = "0"
     elif need.type == "decimal":

@@ -18,6 +18,10 @@ GUIDE = Guide(
         "phone": ("phone", "varchar"),
         "text": ("varchar", "text", "name", "phone", "url"),
     },
+    lengths={"lookup": 36, "option": 20, "list": 255},
+    packager="adapters.sugarcrm.package:SugarPackage",
+    package_advice="Admin > Module Loader: upload it, install it; then Admin > Repair > Quick "
+    "Repair and Rebuild; then `provision --apply` writes the check row.",
     advice={
         "bad-credentials": "check the user's name and password, that it isn't a single sign-on "
         "user, crm.options.platform (Admin > Configure API Platforms), and the OAuth key if any",

@@ -125,7 +125,7 @@ def test_what_is_there_and_too_small_is_told_and_left(command: Command, tmp_path
 
     result = command.apply(BRIDGE_CRM__MAPPING=_mapping(tmp_path, change))
 
-    assert result["made"] == []
+    assert (result["made"], result["check_row"]) == ([], False)
     assert {(n["name"], n["trouble"]) for n in result["left"]} == {
         ("cb_stamp", "holds 64 characters"),
         ("other_store", "missing"),

@@ -44,7 +44,7 @@ def by_api(line: Line) -> None:
     assert install.apply(True, environ) == 0
 
 
-READY = {"dynamics": by_api, "suitecrm": by_package}
+READY = {"dynamics": by_api, "sugarcrm": by_package, "suitecrm": by_package}
 
 
 @pytest.fixture(scope="module", params=READY)

@@ -86,6 +86,7 @@ def test_a_package_installed_again_keeps_the_members(
         (b"extends Basic", b"extends Other", "no class of a bean"),
         (b"^7\\\\.1[0-9]\\\\.", b"^9\\\\.1[0-9]\\\\.", "not for 7.14.6"),
         (b"return $interface", b"exec('ls'); // ", "scanner refuses"),
+        (b"<?php", b"<?php if (!defined('sugarEntry')) die;", "scanner refuses"),
     ],
 )
 def test_what_the_module_loader_refuses_changes_nothing(

@@ -9,10 +9,13 @@ import yaml
 
 from adapters.module_package import assign
 from adapters.provisioning import ProvisionTrouble
+from adapters.sugarcrm.package import SugarPackage
 from adapters.suitecrm.package import SuitePackage
 from mappings.loader import Mapping, load
 from sandbox.kit.package import read
 from sandbox.kit.php import assignments
+from sandbox.sugarcrm import install as sugar_install
+from sandbox.sugarcrm import schema as sugar_schema
 from sandbox.suitecrm import schema
 from sandbox.suitecrm.install import install
 
@@ -41,6 +44,24 @@ def test_the_sandbox_starts_with_what_the_package_brings() -> None:
     installed = install(schema.stock(), read(package.packed()))
 
     assert schema.schema_of(installed) == schema.schema_of(schema.bridged())
+
+
+def test_sugars_package_brings_what_its_sandbox_starts_with() -> None:
+    """Every column that SugarCRM's sandbox has of ours, and as long, by the package alone."""
+    mapping = load(ROOT / "mappings" / "sugarcrm.yaml")
+    package = read(SugarPackage(mapping, {}).packed())
+
+    made = sugar_install.install(sugar_schema.stock(), package)["modules"]
+    played = sugar_schema.bridged()["modules"]
+
+    ours = [(m, f) for m, e in played.items() for f in e["fields"] if f.startswith("cb_")]
+    assert len(ours) == 32
+    for module, name in ours:
+        field, wanted = made[module]["fields"][name], played[module]["fields"][name]
+        kinds = {field["type"].replace("combo", ""), wanted["type"].replace("combo", "")}
+        assert len(kinds - {"id", "varchar"}) <= 1, name
+        if "," not in str(wanted.get("len", ",")):
+            assert int(field["len"]) >= int(wanted["len"]), name
 
 
 def test_the_package_is_the_same_each_time() -> None:
