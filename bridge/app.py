@@ -3,15 +3,17 @@
 Not for: making parts (`bridge/parts.py`), or what any route does.
 """
 
+from functools import partial
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bridge import api, bff, edge, oauth, pages
-from bridge.api.openapi import Document
 from bridge.parts import EXTENSION, WebParts
 from bridge.wechat import routes as wechat
 from bridge.wechat.channel import Channel
 from bridge.wechat.gateway import Gateway
+from bridge.wechat.web_oauth import whose
 
 
 def create_app(parts: WebParts) -> Flask:
@@ -25,18 +27,21 @@ def create_app(parts: WebParts) -> Flask:
         )
     edge.install(app, http.max_body, {c.client_id: c.cors_origins for c in parts.clients})
     document = api.install(app, parts)
-    app.register_blueprint(oauth.blueprint(parts))
+    channel = _channel(parts) if parts.settings.wechat.enabled else None
+    app.register_blueprint(oauth.blueprint(parts, partial(whose, channel) if channel else None))
     app.register_blueprint(pages.blueprint(parts))
     if any(client.bff for client in parts.clients):
         app.register_blueprint(bff.blueprint(parts, app))
-    if parts.settings.wechat.enabled:
-        _put_wechat(app, document, parts)
+    if channel is not None:
+        app.register_blueprint(wechat.pushes(channel))
+        app.register_blueprint(wechat.browser(channel))
+        document.register_blueprint(wechat.qr_codes(channel, parts.grants))
     return app
 
 
-def _put_wechat(app: Flask, document: Document, parts: WebParts) -> None:
+def _channel(parts: WebParts) -> Channel:
     account = parts.settings.wechat
-    channel = Channel(
+    return Channel(
         account=account,
         issuer=parts.settings.issuer,
         brand=parts.settings.brand,
@@ -46,6 +51,3 @@ def _put_wechat(app: Flask, document: Document, parts: WebParts) -> None:
         sessions=parts.sessions,
         clock=parts.clock,
     )
-    app.register_blueprint(wechat.pushes(channel))
-    app.register_blueprint(wechat.browser(channel))
-    document.register_blueprint(wechat.qr_codes(channel, parts.grants))

@@ -29,6 +29,7 @@ from bridge.services.identities import IdentityKeys
 from bridge.services.passwords import Passwords
 from bridge.services.scenes import Scenes
 from bridge.store import Redis
+from bridge.store.auth_sessions import AuthSessions
 from bridge.store.bff_sessions import BffSessions
 from bridge.store.caller_cache import CallerCache
 from bridge.store.challenges import Challenges
@@ -96,6 +97,7 @@ class WebParts:
     links: Links
     sessions: Sessions
     bff_sessions: BffSessions
+    auth_sessions: AuthSessions
     limits: Limits
     seen_events: SeenEvents
     wechat_tokens: RemoteTokens
@@ -147,6 +149,7 @@ def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
             settings.oauth.browser_session_seconds,
             secure=settings.http.secure_cookies,
         ),
+        auth_sessions=AuthSessions(tokens, keyring),
         bff_sessions=BffSessions(tokens, keyring, settings.bff.session_seconds),
         limits=Limits(tokens, names, amounts),
         seen_events=SeenEvents(tokens, names),

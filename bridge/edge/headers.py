@@ -18,8 +18,9 @@ DEFAULTS = {
     "X-Content-Type-Options": "nosniff",
 }
 SHARED = ("/v1/", "/oauth/", "/.well-known/")
-"""Paths that a site's script may call. The authorize endpoint is for navigation only."""
-UNSHARED = "/oauth/authorize"
+"""Paths that a site's script may call."""
+UNSHARED = ("/oauth/authorize", "/oauth/challenge")
+"""The one is for navigation, the other for apps: neither is a script's."""
 ALLOWED = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, \
 traceparent, X-Request-Id"
 EXPOSED = "ETag, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, \
@@ -40,7 +41,7 @@ def install(app: Flask, origins: Mapping[str, Iterable[str]]) -> None:
         if flask.request.is_secure:
             response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         path = flask.request.path
-        if every and path.startswith(SHARED) and path != UNSHARED:
+        if every and path.startswith(SHARED) and path not in UNSHARED:
             caller = flask.g.get("caller")
             allowed = by_client.get(caller.client_id, frozenset()) if caller else every
             _share(response, allowed)

@@ -21,10 +21,26 @@ DESCRIPTIONS = {
     "request_not_supported": "Send the parameters themselves.",
     "request_uri_not_supported": "Send the parameters themselves.",
     "login_required": "The member has to sign in.",
+    "invalid_session": "The auth_session is unknown, over, or not this client's.",
+    "insufficient_authorization": "Bring one of the steps.",
+    "invalid_credentials": "The name or the password is not right.",
+    "otp_required": "Bring the code that was sent.",
+    "otp_invalid": "The code is not right.",
+    "wechat_code_invalid": "The code of WeChat's is not good.",
+    "registration_required": "Nobody has what was proven; it may be registered.",
+    "registration_pending": "The CRM has not confirmed it yet; ask again.",
+    "already_registered": "What was proven has a member by now; sign in.",
+    "step_refused": "See problem and errors.",
+    "too_many_attempts": "Wait before the next try.",
     "temporarily_unavailable": "Try again in a few seconds.",
     "server_error": "Our mistake; it is logged.",
 }
-STATUS = {"invalid_client": 401, "temporarily_unavailable": 503, "server_error": 500}
+STATUS = {
+    "invalid_client": 401,
+    "too_many_attempts": 429,
+    "temporarily_unavailable": 503,
+    "server_error": 500,
+}
 RETRY_AFTER = 5
 
 

@@ -19,6 +19,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from adapters.errors import CrmError
 from bridge.oauth.clients import BASIC, METHODS, POST
 from bridge.oauth.errors import Refusal
+from bridge.oauth.needs import Needs
 from bridge.services import members, subjects
 from bridge.services.clients import CLIENT_ONLY, Client
 from bridge.services.members import Holder, SessionOver
@@ -79,23 +80,14 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         """Keeps what was approved and gives the code. The session notes the grant to come, so that
         signing out of the browser ends it. Raises Refusal where that has just happened."""
         parts, approval = self.server.parts, self.request.user
-        client, who = self.request.client.client, approval.who
         data = self.request.payload.data
-        code = Code(
-            Authorization(
-                client_id=client.client_id,
-                scope=frozenset(scope_to_list(self.request.scope)),
-                audience=audience(parts.settings.issuer, client),
-                member_id=who.member_id,
-                subject=subjects.pairwise(parts.subjects, client.sector, who.subject),
-                auth_time=who.auth_time,
-                amr=who.amr,
-                acr=who.acr,
-                stamp=who.stamp,
-                epoch=who.epoch,
-            ),
+        code = code_for(
+            parts,
+            self.request.client.client,
+            approval.who,
+            self.request.scope,
+            data["code_challenge"],
             redirect_uri=data["redirect_uri"],
-            challenge=data["code_challenge"],
             nonce=data.get("nonce", ""),
         )
         if not parts.sessions.note_grant(approval.session, code.grant_id):
@@ -131,6 +123,37 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
 
     def delete_authorization_code(self, authorization_code: Any) -> None:
         """Done in `save_token`."""
+
+
+def code_for(
+    parts: Needs,
+    client: Client,
+    who: SignedIn,
+    scope: str,
+    challenge: str,
+    *,
+    redirect_uri: str = "",
+    nonce: str = "",
+) -> Code:
+    """What a code stands for that `client` gets for a sign-in of `who`."""
+    authorization = authorized(parts, client, who, scope)
+    return Code(authorization, redirect_uri=redirect_uri, challenge=challenge, nonce=nonce)
+
+
+def authorized(parts: Needs, client: Client, who: SignedIn, scope: str) -> Authorization:
+    """What a member's sign-in lets a client do."""
+    return Authorization(
+        client_id=client.client_id,
+        scope=frozenset(scope_to_list(scope)),
+        audience=audience(parts.settings.issuer, client),
+        member_id=who.member_id,
+        subject=subjects.pairwise(parts.subjects, client.sector, who.subject),
+        auth_time=who.auth_time,
+        amr=who.amr,
+        acr=who.acr,
+        stamp=who.stamp,
+        epoch=who.epoch,
+    )
 
 
 class StoredGrant(TokenMixin):  # type: ignore[misc]

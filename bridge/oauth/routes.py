@@ -14,11 +14,14 @@ from flask import Blueprint, Response, jsonify
 from bridge.edge.request import trace
 from bridge.oauth import metadata as described
 from bridge.oauth.authorize import authorize
+from bridge.oauth.challenge import challenge
+from bridge.oauth.challenge_steps import WechatCode
 from bridge.oauth.errors import Refusal
 from bridge.oauth.needs import Needs
 from bridge.oauth.request import BridgeRequest, navigated
 from bridge.oauth.server import Server
 from bridge.oauth.userinfo import userinfo
+from bridge.parts import WebParts
 from bridge.store.connection import StoreDown
 
 _PAGES = {
@@ -33,8 +36,8 @@ _AN_HOUR = "public, max-age=3600"
 View = Callable[[], Response]
 
 
-def blueprint(parts: Needs) -> Blueprint:
-    """Everything under `/oauth`, and the two well-known documents."""
+def blueprint(parts: WebParts, wechat_code: WechatCode | None = None) -> Blueprint:
+    """Everything under `/oauth`, and the two well-known documents. `wechat_code`: asks WeChat."""
     server = Server(parts)
     issuer = parts.settings.issuer
     found = Blueprint("oauth", __name__)
@@ -50,6 +53,7 @@ def blueprint(parts: Needs) -> Blueprint:
     add("/oauth/token", "token", server.create_token_response, "POST")
     for path, name in (("revoke", "revocation"), ("introspect", "introspection")):
         add(f"/oauth/{path}", path, _endpoint(server, name), "POST")
+    add("/oauth/challenge", "challenge", lambda: challenge(parts, server, wechat_code), "POST")
     add_navigable("/oauth/logout", lambda: _logout(parts, server))
     add("/oauth/userinfo", "userinfo", lambda: jsonify(userinfo(parts, trace())), "GET", "POST")
     add("/oauth/jwks", "jwks", lambda: _kept(described.jwks(parts)), "GET")

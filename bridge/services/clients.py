@@ -27,6 +27,13 @@ Not for: tokens or codes. There is no registration by request: a client is added
           origins: ["https://shop.example.com"]
           return_to: ["https://shop.example.com/account"]
         first_party: true
+      - client_id: app                    # asks for the password itself (docs/frontends.md)
+        name: {en: App}
+        type: public
+        grant_types: [authorization_code, refresh_token]
+        scopes: [openid, "member:read"]
+        challenge: [password, otp, wechat_code, registration]   # the steps that it may use
+        first_party: true
       - client_id: cms
         name: {en: CMS}
         type: confidential
@@ -68,6 +75,9 @@ SCOPES: Mapping[str, str] = {
 CLIENT_ONLY = frozenset(["registrations:write", "resets:write", "identities:vouch", "qr:write"])
 """Scopes of a client's own, for which no member is asked."""
 
+STEPS = ("password", "otp", "wechat_code", "registration")
+"""What an app may ask a member for itself, at the challenge endpoint."""
+
 BFF_CALLBACK = "/bff/callback"
 
 
@@ -108,6 +118,7 @@ class Client:
     cors_origins: tuple[str, ...] = ()
     reset_uri: str = ""
     bff: Bff | None = None
+    challenge: frozenset[str] = frozenset()
 
     def secret_holds(self, secret: str) -> bool:
         """True for the client's secret; constant time. A public client has none."""
@@ -184,6 +195,7 @@ def _client(entry: dict[str, Any]) -> Client:
         audience=(entry["resource_server"] or {}).get("audience"),
         reset_uri=entry["reset_uri"],
         bff=_bff(entry["bff"]),
+        challenge=frozenset(entry["challenge"]),
         **rest,
     )
 
@@ -299,6 +311,7 @@ class _Entry(_Strict):
     resource_server = fields.Nested(_ResourceServer, load_default=None, allow_none=True)
     cors_origins = _each(_is_origin, "Not an origin.")
     reset_uri = fields.String(load_default="")
+    challenge = fields.List(fields.String(validate=validate.OneOf(STEPS)), load_default=list)
     bff = fields.Nested(_Bff, load_default=None, allow_none=True)
     first_party = fields.Boolean(load_default=False)
 
@@ -315,8 +328,11 @@ def _rules(entry: Mapping[str, Any]) -> Iterator[tuple[bool, str, str]]:
     by_code = "authorization_code" in grants
     yield public != bool(entry["secret"]), "secret", "A confidential client has one, a public none."
     yield not public or "client_credentials" not in grants, "grant_types", "Needs a secret."
-    uris = bool(entry["redirect_uris"]) != bool(entry["bff"])
+    own_page = bool(entry["bff"] or (entry["challenge"] and not entry["redirect_uris"]))
+    uris = bool(entry["redirect_uris"]) != own_page
     yield by_code == uris, "redirect_uris", "With authorization_code only, and not beside a bff."
+    browser = entry["bff"] or entry["cors_origins"]
+    yield not entry["challenge"] or (by_code and not browser), "challenge", "Not for a browser."
     yield by_code or "refresh_token" not in grants, "grant_types", "Nothing to refresh."
     yield not by_code or entry["first_party"], "first_party", "There is no consent page for others."
     yield not public or not entry["resource_server"], "resource_server", "Needs a secret."
