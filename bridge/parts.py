@@ -33,6 +33,7 @@ from bridge.store.auth_sessions import AuthSessions
 from bridge.store.bff_sessions import BffSessions
 from bridge.store.caller_cache import CallerCache
 from bridge.store.challenges import Challenges
+from bridge.store.devices import Devices
 from bridge.store.events import SeenEvents
 from bridge.store.grants import Caller, Grants, Lives
 from bridge.store.limits import Limits
@@ -98,6 +99,7 @@ class WebParts:
     sessions: Sessions
     bff_sessions: BffSessions
     auth_sessions: AuthSessions
+    devices: Devices
     limits: Limits
     seen_events: SeenEvents
     wechat_tokens: RemoteTokens
@@ -149,6 +151,7 @@ def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
             settings.oauth.browser_session_seconds,
             secure=settings.http.secure_cookies,
         ),
+        devices=Devices(tokens, keyring, names),
         auth_sessions=AuthSessions(tokens, keyring),
         bff_sessions=BffSessions(tokens, keyring, settings.bff.session_seconds),
         limits=Limits(tokens, names, amounts),

@@ -118,7 +118,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         )
         if issued is None:
             raise Refusal("invalid_grant")
-        _fill(token, issued)
+        fill(token, issued)
         self.request.granted = (stored.code.authorization, issued.grant_id, stored.code.nonce)
 
     def delete_authorization_code(self, authorization_code: Any) -> None:
@@ -217,7 +217,7 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
         if issued is None:
             raise Refusal("invalid_grant")
         self.request.granted = (refresh_token.grant.authorization, issued.grant_id, "")
-        return _fill({}, issued)
+        return fill({}, issued)
 
     def save_token(self, token: dict[str, Any]) -> None:
         """Done in `issue_token`."""
@@ -245,7 +245,7 @@ class ClientGrant(ClientCredentialsGrant):  # type: ignore[misc]
         parts, client = self.server.parts, self.request.client.client
         asked = frozenset(scope_to_list(self.request.scope))
         to = audience(parts.settings.issuer, client)
-        _fill(token, parts.grants.issue_client_token(client.client_id, asked, to))
+        fill(token, parts.grants.issue_client_token(client.client_id, asked, to))
 
 
 def audience(issuer: str, client: Client) -> tuple[str, ...]:
@@ -253,7 +253,8 @@ def audience(issuer: str, client: Client) -> tuple[str, ...]:
     return (issuer, *client.audiences)
 
 
-def _fill(token: dict[str, Any], issued: Issued) -> dict[str, Any]:
+def fill(token: dict[str, Any], issued: Issued) -> dict[str, Any]:
+    """A token response (RFC 6749 section 5.1), in `token`."""
     token.clear()
     token.update(
         access_token=issued.access_token,

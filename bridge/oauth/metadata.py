@@ -9,7 +9,7 @@ from bridge.oauth.authorize import PROMPTS
 from bridge.oauth.clients import BASIC, METHODS, POST
 from bridge.oauth.id_token import ALG
 from bridge.oauth.needs import Needs
-from bridge.services.clients import SCOPES
+from bridge.services.clients import GRANT_TYPES, SCOPES
 from bridge.services.sign_in import ACR
 
 CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid")
@@ -26,12 +26,13 @@ def metadata(issuer: str) -> dict[str, Any]:
         "introspection_endpoint": f"{issuer}/oauth/introspect",
         "userinfo_endpoint": f"{issuer}/oauth/userinfo",
         "end_session_endpoint": f"{issuer}/oauth/logout",
+        "device_authorization_endpoint": f"{issuer}/oauth/device_authorization",
         "authorization_challenge_endpoint": f"{issuer}/oauth/challenge",
         "jwks_uri": f"{issuer}/oauth/jwks",
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": list(GRANT_TYPES),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "token_endpoint_auth_methods_supported": list(METHODS),

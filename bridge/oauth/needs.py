@@ -8,6 +8,7 @@ from joserfc.jwk import ECKey
 from bridge.seal import Pseudonyms, Siv
 from bridge.services.clients import Clients
 from bridge.services.identities import Reader
+from bridge.store.devices import Devices
 from bridge.store.grants import Grants
 from bridge.store.sessions import Sessions
 
@@ -23,6 +24,8 @@ class Needs(Protocol):
     def grants(self) -> Grants: ...
     @property
     def sessions(self) -> Sessions: ...
+    @property
+    def devices(self) -> Devices: ...
     @property
     def crm(self) -> Reader: ...
     @property

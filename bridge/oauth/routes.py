@@ -16,6 +16,7 @@ from bridge.oauth import metadata as described
 from bridge.oauth.authorize import authorize
 from bridge.oauth.challenge import challenge
 from bridge.oauth.challenge_steps import WechatCode
+from bridge.oauth.device import device_authorization
 from bridge.oauth.errors import Refusal
 from bridge.oauth.needs import Needs
 from bridge.oauth.request import BridgeRequest, navigated
@@ -54,6 +55,8 @@ def blueprint(parts: WebParts, wechat_code: WechatCode | None = None) -> Bluepri
     for path, name in (("revoke", "revocation"), ("introspect", "introspection")):
         add(f"/oauth/{path}", path, _endpoint(server, name), "POST")
     add("/oauth/challenge", "challenge", lambda: challenge(parts, server, wechat_code), "POST")
+    path = "/oauth/device_authorization"
+    add(path, "device_authorization", lambda: device_authorization(server), "POST")
     add_navigable("/oauth/logout", lambda: _logout(parts, server))
     add("/oauth/userinfo", "userinfo", lambda: jsonify(userinfo(parts, trace())), "GET", "POST")
     add("/oauth/jwks", "jwks", lambda: _kept(described.jwks(parts)), "GET")

@@ -15,6 +15,7 @@ from flask import Response, json
 
 from bridge.oauth import clients, errors
 from bridge.oauth.clients import OauthClient
+from bridge.oauth.device import DeviceGrant
 from bridge.oauth.endpoints import EndSession, Introspection, Revocation
 from bridge.oauth.grants import S256, ClientGrant, CodeGrant, RefreshGrant
 from bridge.oauth.id_token import IdToken
@@ -32,6 +33,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         self.register_grant(CodeGrant, [S256(required=True), IdToken(parts)])
         self.register_grant(RefreshGrant, [IdToken(parts)])
         self.register_grant(ClientGrant)
+        self.register_grant(DeviceGrant, [IdToken(parts)])
         for endpoint in (Revocation, Introspection, EndSession):
             self.register_endpoint(endpoint)
 

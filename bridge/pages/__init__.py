@@ -7,7 +7,7 @@ or JSON.
 
 from flask import Blueprint
 
-from bridge.pages import joining, resetting, signing_in, trouble
+from bridge.pages import device, joining, resetting, signing_in, trouble
 from bridge.pages.frame import finish
 from bridge.parts import WebParts
 
@@ -25,6 +25,7 @@ def blueprint(_: WebParts) -> Blueprint:
     )
     signing_in.add_to(pages)
     joining.add_to(pages)
+    device.add_to(pages)
     resetting.add_to(pages)
     trouble.add_to(pages)
     pages.after_request(finish)

@@ -21,6 +21,8 @@ from bridge.services.sign_in import Attempt, by_password, by_proof
 from bridge.store.sessions import Session, SignedIn, continue_url
 
 BOTH = ("GET", "POST")
+DEVICE = "device"
+"""In `session.data`: the code of a device that waits for this browser's sign-in (`device.py`)."""
 
 
 def add_to(pages: Blueprint) -> None:
@@ -90,9 +92,11 @@ def enter(found: SignedIn) -> ResponseReturnValue:
     """Sign this browser in under a new session id, and go on with what waits. Nothing that was
     typed or proven on the way stays in the session."""
     session, handle = visitor(), waiting()
-    session.data = kept_language(session)
+    device = session.data.get(DEVICE)
+    session.data = kept_language(session) | ({DEVICE: device} if device else {})
     current().sessions.sign_in(session, found)
-    return flask.redirect(continue_url(handle) if handle else href("signed_in"), 303)
+    page = href("device" if device else "signed_in")
+    return flask.redirect(continue_url(handle) if handle else page, 303)
 
 
 def kept_language(session: Session) -> dict[str, str]:

@@ -75,6 +75,12 @@ SCOPES: Mapping[str, str] = {
 CLIENT_ONLY = frozenset(["registrations:write", "resets:write", "identities:vouch", "qr:write"])
 """Scopes of a client's own, for which no member is asked."""
 
+WRITING = frozenset(scope for scope in SCOPES if scope.endswith((":write", ":erase")))
+"""Scopes that change something."""
+
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT)
+
 STEPS = ("password", "otp", "wechat_code", "registration")
 """What an app may ask a member for itself, at the challenge endpoint."""
 
@@ -297,9 +303,7 @@ class _Entry(_Strict):
     redirect_uris = _each(is_redirect, "Not an exact https, loopback or app URI.")
     post_logout_redirect_uris = _each(is_redirect, "Not an exact https, loopback or app URI.")
     grant_types = fields.List(
-        fields.String(
-            validate=validate.OneOf(["authorization_code", "refresh_token", "client_credentials"])
-        ),
+        fields.String(validate=validate.OneOf(GRANT_TYPES)),
         required=True,
     )
     scopes = fields.List(fields.String(validate=validate.OneOf(list(SCOPES))), load_default=list)
@@ -333,8 +337,9 @@ def _rules(entry: Mapping[str, Any]) -> Iterator[tuple[bool, str, str]]:
     yield by_code == uris, "redirect_uris", "With authorization_code only, and not beside a bff."
     browser = entry["bff"] or entry["cors_origins"]
     yield not entry["challenge"] or (by_code and not browser), "challenge", "Not for a browser."
-    yield by_code or "refresh_token" not in grants, "grant_types", "Nothing to refresh."
-    yield not by_code or entry["first_party"], "first_party", "There is no consent page for others."
+    member = by_code or DEVICE_GRANT in grants
+    yield member or "refresh_token" not in grants, "grant_types", "Nothing to refresh."
+    yield not member or entry["first_party"], "first_party", "There is no consent page for others."
     yield not public or not entry["resource_server"], "resource_server", "Needs a secret."
     page = entry["reset_uri"]
     plain = is_redirect(page) and "?" not in page

@@ -28,6 +28,7 @@ from bridge.services.passwords import Passwords
 from bridge.services.scenes import Scene, Scenes
 from bridge.store import Redis
 from bridge.store.challenges import Challenges
+from bridge.store.devices import Devices
 from bridge.store.grants import Grants
 from bridge.store.limits import WINDOWS, Limits
 from bridge.store.links import Links
@@ -146,6 +147,7 @@ class Stage:
             grants=Grants(redis, keyring, names, Mac(web["refresh"])),
             challenges=Challenges(redis, keyring, names),
             links=Links(redis, keyring),
+            devices=Devices(redis, keyring, names),
             sessions=Sessions(redis, keyring, secure=False),
             limits=self.limits(),
             clients=self.clients,

@@ -26,10 +26,11 @@ from adapters.memory import Memory
 from bridge import bff, edge, oauth
 from bridge.errors import Problem
 from bridge.seal import Keyring, Mac, Pseudonyms, Siv
-from bridge.services.clients import Bff, Client, Clients
+from bridge.services.clients import DEVICE_GRANT, Bff, Client, Clients
 from bridge.services.subjects import stamp_digest
 from bridge.store.bff_sessions import BffSessions
 from bridge.store.connection import Redis
+from bridge.store.devices import Devices
 from bridge.store.grants import Grants, Lives
 from bridge.store.sessions import Sessions, SignedIn, continue_url
 from mappings.loader import load
@@ -80,6 +81,13 @@ CLIENTS = Clients(
                 scopes=frozenset(["registrations:write", "member:read"]),
             ),
             _client("page", redirect_uris=(), bff=Bff((PAGE,), (PAGE + "/", PAGE + "/me?tab=1"))),
+            _client(
+                "desk",
+                public=True,
+                secret_sha256="",
+                redirect_uris=(),
+                grant_types=frozenset([DEVICE_GRANT, "refresh_token"]),
+            ),
             _client("stall", redirect_uris=(), bff=Bff((STALL,), (STALL + "/",))),
             _client("cms", redirect_uris=(), grant_types=frozenset(), audience=CMS, sector="cms"),
             _client("shop", redirect_uris=(), grant_types=frozenset(), audience="https://shop"),
@@ -105,6 +113,7 @@ class Site:
             clients=CLIENTS.at(issuer),
             grants=Grants(redis, keyring, names, Mac(KEY), Lives(), self.clock),
             sessions=Sessions(redis, keyring, secure=False, clock=self.clock),
+            devices=Devices(redis, keyring, names),
             bff_sessions=BffSessions(redis, keyring, clock=self.clock),
             crm=self.crm,
             names=names,

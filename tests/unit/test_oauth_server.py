@@ -736,7 +736,7 @@ def test_the_metadata_are_valid_and_true(site, monkeypatch):
     OpenIDProviderMetadata(both).validate()
     assert documents[0]["issuer"] == site.issuer
     endpoints = [v for k, v in documents[0].items() if k.endswith(("_endpoint", "jwks_uri"))]
-    assert len(endpoints) == 8
+    assert len(endpoints) == 9
     for url in endpoints:
         assert browser.get(url, allow_redirects=False, timeout=10).status_code != 404
 
