@@ -29,6 +29,7 @@ from bridge.services.identities import IdentityKeys
 from bridge.services.passwords import Passwords
 from bridge.services.scenes import Scenes
 from bridge.store import Redis
+from bridge.store.assertions import UsedAssertions
 from bridge.store.auth_sessions import AuthSessions
 from bridge.store.bff_sessions import BffSessions
 from bridge.store.caller_cache import CallerCache
@@ -100,6 +101,7 @@ class WebParts:
     bff_sessions: BffSessions
     auth_sessions: AuthSessions
     devices: Devices
+    used_assertions: UsedAssertions
     limits: Limits
     seen_events: SeenEvents
     wechat_tokens: RemoteTokens
@@ -151,6 +153,7 @@ def web_parts(environ: Mapping[str, str] = os.environ) -> WebParts:
             settings.oauth.browser_session_seconds,
             secure=settings.http.secure_cookies,
         ),
+        used_assertions=UsedAssertions(tokens, names),
         devices=Devices(tokens, keyring, names),
         auth_sessions=AuthSessions(tokens, keyring),
         bff_sessions=BffSessions(tokens, keyring, settings.bff.session_seconds),

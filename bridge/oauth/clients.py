@@ -13,12 +13,16 @@ from urllib.parse import unquote_plus
 from authlib.oauth2.rfc6749 import ClientMixin, scope_to_list
 
 from bridge import security
+from bridge.oauth.assertions import TYPE, Needs, signer
 from bridge.oauth.errors import Refusal
 from bridge.oauth.request import BridgeRequest
-from bridge.services.clients import CLIENT_ONLY, Client, Clients
+from bridge.services.clients import CLIENT_ONLY, Client
 
 NONE, BASIC, POST = "none", "client_secret_basic", "client_secret_post"
-METHODS = (NONE, BASIC, POST)
+SIGNED = "private_key_jwt"
+SECRET = (BASIC, POST, SIGNED)
+"""For a client that is somebody: a server's."""
+METHODS = (NONE, *SECRET)
 _NOBODY = Client("", {}, public=False)
 
 
@@ -59,13 +63,15 @@ class OauthClient(ClientMixin):  # type: ignore[misc]
         return grant_type in self.client.grant_types
 
 
-def authenticate(clients: Clients, request: BridgeRequest, methods: Sequence[str]) -> OauthClient:
+def authenticate(parts: Needs, request: BridgeRequest, methods: Sequence[str]) -> OauthClient:
     """The client that the request comes from, by one of `methods`; one answer for every failure.
 
     Raises Refusal("invalid_client"), or "invalid_request" where two methods are used at once (RFC
     6749 section 2.3).
     """
     form = request.form
+    if "client_assertion" in form or "client_assertion_type" in form:
+        return _by_assertion(parts, request, methods)
     basic = _basic(request.headers.get("Authorization", ""))
     method, client_id, secret = POST, form.get("client_id", ""), form.get("client_secret", "")
     if basic is not None:
@@ -74,12 +80,25 @@ def authenticate(clients: Clients, request: BridgeRequest, methods: Sequence[str
         method, (client_id, secret) = BASIC, basic
     elif not secret:
         method = NONE
-    client = clients.get(client_id) or _NOBODY
+    client = parts.clients.get(client_id) or _NOBODY
     holds = client.public if method == NONE else client.secret_holds(secret)
     if not holds or method not in methods:
         security.tell("client-refused", client=client.client_id, reason=method)
         raise Refusal("invalid_client")
     request.auth_method = method
+    return OauthClient(client)
+
+
+def _by_assertion(parts: Needs, request: BridgeRequest, methods: Sequence[str]) -> OauthClient:
+    form = request.form
+    if "client_secret" in form or "Authorization" in request.headers:
+        raise Refusal("invalid_request", "One way of client authentication at a time.")
+    if SIGNED not in methods or form.get("client_assertion_type") != TYPE:
+        raise Refusal("invalid_client")
+    client = signer(parts, form.get("client_assertion", ""))
+    if client is None or form.get("client_id", client.client_id) != client.client_id:
+        raise Refusal("invalid_client")
+    request.auth_method = SIGNED
     return OauthClient(client)
 
 

@@ -9,7 +9,7 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from authlib.oidc.rpinitiated import EndSessionEndpoint, EndSessionRequest
 from joserfc.jwk import KeySet
 
-from bridge.oauth.clients import BASIC, METHODS, POST
+from bridge.oauth.clients import METHODS, SECRET
 from bridge.oauth.errors import Refusal, headers
 from bridge.oauth.id_token import ALG
 from bridge.oauth.needs import Needs
@@ -35,7 +35,7 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
 class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
     """For resource servers, about access tokens that name them; `active: false` for all else."""
 
-    CLIENT_AUTH_METHODS = (BASIC, POST)
+    CLIENT_AUTH_METHODS = SECRET
 
     def create_endpoint_response(self, request: Any) -> tuple[int, Any, Any]:
         """RFC 7662 section 2.2."""

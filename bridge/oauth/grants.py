@@ -17,7 +17,7 @@ from authlib.oauth2.rfc6749.grants import (
 from authlib.oauth2.rfc7636 import CodeChallenge
 
 from adapters.errors import CrmError
-from bridge.oauth.clients import BASIC, METHODS, POST
+from bridge.oauth.clients import METHODS, SECRET
 from bridge.oauth.errors import Refusal
 from bridge.oauth.needs import Needs
 from bridge.services import members, subjects
@@ -229,7 +229,7 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
 class ClientGrant(ClientCredentialsGrant):  # type: ignore[misc]
     """RFC 6749 section 4.4, for a client's own scopes only: no member stands behind it."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = (BASIC, POST)
+    TOKEN_ENDPOINT_AUTH_METHODS = SECRET
 
     def validate_token_request(self) -> None:
         """Adds: no more than the client's own scopes; all of them where none is named."""

@@ -6,12 +6,15 @@ Not for: anything that isn't served; a capability is listed when it is built.
 from typing import Any
 
 from bridge.oauth.authorize import PROMPTS
-from bridge.oauth.clients import BASIC, METHODS, POST
+from bridge.oauth.clients import METHODS, SECRET
 from bridge.oauth.id_token import ALG
 from bridge.oauth.needs import Needs
+from bridge.services.client_keys import ALGORITHMS
 from bridge.services.clients import GRANT_TYPES, SCOPES
 from bridge.services.sign_in import ACR
 
+SIGNED = ("token", "revocation", "introspection")
+"""Endpoints at which a client may authenticate by a signed assertion."""
 CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid")
 PROFILE = ("name", "given_name", "family_name", "locale")
 
@@ -37,7 +40,11 @@ def metadata(issuer: str) -> dict[str, Any]:
         "authorization_response_iss_parameter_supported": True,
         "token_endpoint_auth_methods_supported": list(METHODS),
         "revocation_endpoint_auth_methods_supported": list(METHODS),
-        "introspection_endpoint_auth_methods_supported": [BASIC, POST],
+        "introspection_endpoint_auth_methods_supported": list(SECRET),
+        **{
+            f"{name}_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS)
+            for name in SIGNED
+        },
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": [ALG],
         "acr_values_supported": [ACR],

@@ -8,6 +8,7 @@ from joserfc.jwk import ECKey
 from bridge.seal import Pseudonyms, Siv
 from bridge.services.clients import Clients
 from bridge.services.identities import Reader
+from bridge.store.assertions import UsedAssertions
 from bridge.store.devices import Devices
 from bridge.store.grants import Grants
 from bridge.store.sessions import Sessions
@@ -26,6 +27,8 @@ class Needs(Protocol):
     def sessions(self) -> Sessions: ...
     @property
     def devices(self) -> Devices: ...
+    @property
+    def used_assertions(self) -> UsedAssertions: ...
     @property
     def crm(self) -> Reader: ...
     @property

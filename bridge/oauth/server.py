@@ -46,7 +46,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         self, request: BridgeRequest, methods: Sequence[str], endpoint: str = "token"
     ) -> OauthClient:
         """By one of `methods`, the same at every endpoint."""
-        return clients.authenticate(self.parts.clients, request, methods)
+        return clients.authenticate(self.parts, request, methods)
 
     def create_oauth2_request(self, request: BridgeRequest | None) -> BridgeRequest:
         """A ready one, or that of a POST endpoint."""

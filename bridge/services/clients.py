@@ -7,6 +7,7 @@ Not for: tokens or codes. There is no registration by request: a client is added
         name: {zh-CN: 会员网站, en: Member site}
         type: confidential                # or public: no secret, PKCE alone
         secret: "sha256:<hex>"            # of 32 or more random bytes, in base64url
+        previous_secret: "sha256:<hex>"   # the one before, while it is being replaced
         redirect_uris: ["https://www.example.com/callback"]
         post_logout_redirect_uris: ["https://www.example.com/"]
         grant_types: [authorization_code, refresh_token]
@@ -34,6 +35,12 @@ Not for: tokens or codes. There is no registration by request: a client is added
         scopes: [openid, "member:read"]
         challenge: [password, otp, wechat_code, registration]   # the steps that it may use
         first_party: true
+      - client_id: till                   # signs instead of sending a secret (private_key_jwt)
+        name: {en: Till}
+        type: confidential
+        jwks: [{kty: EC, crv: P-256, kid: t1, x: "…", y: "…"}]   # public keys, two while rotating
+        grant_types: [client_credentials]
+        scopes: ["registrations:write"]
       - client_id: cms
         name: {en: CMS}
         type: confidential
@@ -53,6 +60,8 @@ from urllib.parse import urlsplit
 
 import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from bridge.services import client_keys
 
 SCOPES: Mapping[str, str] = {
     "openid": "An id_token, and userinfo",
@@ -113,6 +122,8 @@ class Client:
     name: Mapping[str, str]
     public: bool
     secret_sha256: str = field(default="", repr=False)
+    previous_sha256: str = field(default="", repr=False)
+    jwks: tuple[dict[str, Any], ...] = ()
     redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()
     grant_types: frozenset[str] = frozenset()
@@ -127,9 +138,11 @@ class Client:
     challenge: frozenset[str] = frozenset()
 
     def secret_holds(self, secret: str) -> bool:
-        """True for the client's secret; constant time. A public client has none."""
+        """True for the client's secret, or the one before it; constant time. A public client has
+        none."""
         given = hashlib.sha256(secret.encode()).hexdigest()
-        return hmac.compare_digest(given, self.secret_sha256 or "-")
+        known = (self.secret_sha256, self.previous_sha256)
+        return any(hmac.compare_digest(given, each or "-") for each in known)
 
 
 class Clients:
@@ -194,6 +207,8 @@ def _client(entry: dict[str, Any]) -> Client:
         name=entry["name"],
         public=entry["type"] == "public",
         secret_sha256=entry["secret"].removeprefix("sha256:"),
+        previous_sha256=entry["previous_secret"].removeprefix("sha256:"),
+        jwks=tuple(entry["jwks"]),
         grant_types=frozenset(entry["grant_types"]),
         scopes=frozenset(entry["scopes"]),
         sector=entry["sector"] or entry["client_id"],
@@ -290,16 +305,18 @@ class _Bff(_Strict):
             raise ValidationError("Not on one of the origins.", "return_to")
 
 
+_HASH = validate.Regexp(
+    r"^(sha256:[0-9a-f]{64})?$", error="Not `sha256:` and 64 hexadecimal digits."
+)
+
+
 class _Entry(_Strict):
     client_id = fields.String(required=True, validate=validate.Regexp(r"^[A-Za-z0-9_-]{1,64}$"))
     name = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     type = fields.String(required=True, validate=validate.OneOf(["public", "confidential"]))
-    secret = fields.String(
-        load_default="",
-        validate=validate.Regexp(
-            r"^(sha256:[0-9a-f]{64})?$", error="Not `sha256:` and 64 hexadecimal digits."
-        ),
-    )
+    secret = fields.String(load_default="", validate=_HASH)
+    previous_secret = fields.String(load_default="", validate=_HASH)
+    jwks = fields.List(fields.Dict(), load_default=list)
     redirect_uris = _each(is_redirect, "Not an exact https, loopback or app URI.")
     post_logout_redirect_uris = _each(is_redirect, "Not an exact https, loopback or app URI.")
     grant_types = fields.List(
@@ -330,7 +347,11 @@ class _Entry(_Strict):
 def _rules(entry: Mapping[str, Any]) -> Iterator[tuple[bool, str, str]]:
     public, grants, scopes = entry["type"] == "public", entry["grant_types"], set(entry["scopes"])
     by_code = "authorization_code" in grants
-    yield public != bool(entry["secret"]), "secret", "A confidential client has one, a public none."
+    ways = bool(entry["secret"]) + bool(entry["jwks"])
+    yield ways == (not public), "secret", "A confidential client has one, or jwks; a public none."
+    yield bool(entry["secret"]) or not entry["previous_secret"], "previous_secret", "Of no secret."
+    wrong = client_keys.trouble(entry["jwks"]) if entry["jwks"] else None
+    yield wrong is None, "jwks", wrong or ""
     yield not public or "client_credentials" not in grants, "grant_types", "Needs a secret."
     own_page = bool(entry["bff"] or (entry["challenge"] and not entry["redirect_uris"]))
     uris = bool(entry["redirect_uris"]) != own_page
@@ -344,7 +365,7 @@ def _rules(entry: Mapping[str, Any]) -> Iterator[tuple[bool, str, str]]:
     page = entry["reset_uri"]
     plain = is_redirect(page) and "?" not in page
     yield not page or plain, "reset_uri", "Not an exact https, loopback or app URI without a query."
-    whole = not public and "refresh_token" in grants and "openid" in scopes
+    whole = bool(entry["secret"]) and "refresh_token" in grants and "openid" in scopes
     yield not entry["bff"] or whole, "bff", "Needs a secret, refresh_token and the scope openid."
     own = "client_credentials" in grants
     yield own or not scopes & CLIENT_ONLY, "scopes", "One of them needs client_credentials."

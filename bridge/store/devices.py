@@ -53,10 +53,9 @@ return {'pending'}
 """KEYS device. ARGV client. An approved or denied code is gone with its answer. Half a second is
 forgiven, for the way."""
 _ANSWER = """
-local key = redis.call('GET', KEYS[1])
-if key ~= ARGV[1] or redis.call('HGET', key, 'st') ~= 'pending' then return 0 end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', key, 'st', ARGV[2], 'auth', ARGV[3])
+redis.call('HSET', ARGV[1], 'st', ARGV[2], 'auth', ARGV[3])
 return 1
 """
 """KEYS user code. ARGV device key, approved or denied, sealed record. Once."""

@@ -28,6 +28,7 @@ from bridge.errors import Problem
 from bridge.seal import Keyring, Mac, Pseudonyms, Siv
 from bridge.services.clients import DEVICE_GRANT, Bff, Client, Clients
 from bridge.services.subjects import stamp_digest
+from bridge.store.assertions import UsedAssertions
 from bridge.store.bff_sessions import BffSessions
 from bridge.store.connection import Redis
 from bridge.store.devices import Devices
@@ -43,6 +44,7 @@ ODD_SECRET = "a secret+with/odd%signs"
 CALLBACK = "https://www.example.com/cb"
 CMS = "https://cms.example.com"
 PAGE, STALL = "https://page.example.com", "https://stall.example.com"
+SIGNER = ECKey.generate_key("P-256", {"kid": "s1"})
 MAPPING = load("mappings/memory.yaml")
 MEMBER_SCOPES = frozenset(["openid", "profile", "member:read", "member:write"])
 
@@ -88,6 +90,16 @@ CLIENTS = Clients(
                 redirect_uris=(),
                 grant_types=frozenset([DEVICE_GRANT, "refresh_token"]),
             ),
+            _client(
+                "signer",
+                secret_sha256="",
+                jwks=(SIGNER.as_dict(private=False),),
+                redirect_uris=(),
+                grant_types=frozenset(["client_credentials"]),
+                scopes=frozenset(["registrations:write"]),
+                audience="https://signer.example.com",
+            ),
+            _client("renewed", previous_sha256=_sha(ODD_SECRET)),
             _client("stall", redirect_uris=(), bff=Bff((STALL,), (STALL + "/",))),
             _client("cms", redirect_uris=(), grant_types=frozenset(), audience=CMS, sector="cms"),
             _client("shop", redirect_uris=(), grant_types=frozenset(), audience="https://shop"),
@@ -113,6 +125,7 @@ class Site:
             clients=CLIENTS.at(issuer),
             grants=Grants(redis, keyring, names, Mac(KEY), Lives(), self.clock),
             sessions=Sessions(redis, keyring, secure=False, clock=self.clock),
+            used_assertions=UsedAssertions(redis, names),
             devices=Devices(redis, keyring, names),
             bff_sessions=BffSessions(redis, keyring, clock=self.clock),
             crm=self.crm,

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 import yaml
+from joserfc.jwk import ECKey
 
 from bridge.services.clients import ClientTrouble, is_redirect, load
 
@@ -171,3 +172,70 @@ def test_an_origin_is_one_sites_alone(read):
     """A call's origin tells whose session it is."""
     with pytest.raises(ClientTrouble):
         read(SHOP, {**SHOP, "client_id": "stall"})
+
+
+APP = {**PORTAL, "type": "public", "secret": "", "challenge": ["password"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cors_origins": ["https://www.example.com"]},
+        {"grant_types": [], "redirect_uris": [], "scopes": []},
+        {"challenge": ["pigeon"]},
+    ],
+)
+def test_a_challenge_is_for_apps(read, change):
+    """Not beside a browser's origins; with or without redirect URIs; known steps only."""
+    assert read(APP).get("portal").challenge == {"password"}
+    assert read({**APP, "redirect_uris": []}).get("portal").challenge == {"password"}
+    with pytest.raises(ClientTrouble) as trouble:
+        read({**APP, **change})
+    assert any("challenge" in problem for problem in trouble.value.problems)
+
+
+def test_a_bff_has_no_challenge(read):
+    """Its pages are in a browser."""
+    with pytest.raises(ClientTrouble):
+        read({**SHOP, "challenge": ["password"]})
+
+
+DESK = {
+    **{name: value for name, value in PORTAL.items() if name != "redirect_uris"},
+    "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
+}
+
+
+def test_a_device_client_is_first_party(read):
+    """It refreshes without a redirect URI; nobody else's may have it."""
+    assert read(DESK).redirect_uris("portal") == ()
+    with pytest.raises(ClientTrouble):
+        read({**DESK, "first_party": False})
+
+
+KEYS = [{**ECKey.generate_key("P-256").as_dict(private=False), "kid": "k"}]
+SIGNING = {**PORTAL, "secret": "", "jwks": KEYS}
+
+
+def test_a_client_has_a_secret_or_keys(read):
+    """Not both, not neither; an old secret only beside a new one."""
+    assert read(SIGNING).get("portal").jwks == tuple(KEYS)
+    assert not read(SIGNING).get("portal").secret_holds("")
+    for wrong, place in (
+        ({"secret": HASH}, "clients.0.secret"),
+        ({"jwks": []}, "clients.0.secret"),
+        ({"type": "public"}, "clients.0.secret"),
+        ({"previous_secret": HASH}, "clients.0.previous_secret"),
+        ({"jwks": [{"kty": "oct"}]}, "clients.0.jwks"),
+    ):
+        with pytest.raises(ClientTrouble) as trouble:
+            read({**SIGNING, **wrong})
+        assert [problem for problem in trouble.value.problems if problem.startswith(place)]
+
+
+def test_the_secret_before_holds_while_it_is_being_replaced(read):
+    """Both do."""
+    other = "sha256:" + hashlib.sha256(b"before").hexdigest()
+    client = read({**PORTAL, "previous_secret": other}).get("portal")
+    assert client.secret_holds(SECRET) and client.secret_holds("before")
+    assert not client.secret_holds("other")
