@@ -8,7 +8,7 @@ import pytest
 
 from bridge.errors import Problem
 from bridge.seal import Keyring
-from bridge.services.passwords import Passwords, weakness
+from bridge.services.passwords import _COMMON, SHORTEST, Passwords, weakness
 
 KEYRING = Keyring([("k1", b"k" * 32)])
 GOOD = "correct horse 电池"
@@ -70,6 +70,11 @@ def test_a_password_is_the_same_from_every_keyboard(passwords):
 def test_weak_passwords_are_named(password, code):
     """8 to 256 characters, and not on the list that every attacker begins with."""
     assert weakness(password) == code
+
+
+def test_the_list_has_the_3000_that_are_tried_first():
+    """Of those that are long enough (ASVS 5.0, 6.2.4)."""
+    assert len([word for word in _COMMON if len(word) >= SHORTEST]) > 3000
 
 
 def test_a_weak_password_is_never_hashed(passwords):
