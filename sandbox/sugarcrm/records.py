@@ -14,7 +14,8 @@ from sandbox.sugarcrm.store import Row, Store
 from sandbox.sugarcrm.users import User
 
 _ALWAYS = ("id", "date_modified")
-_ECHOED = ("_acl", "_module", "_hash", "my_favorite", "following", "locked_fields", "team_name")
+_AROUND = ("my_favorite", "following", "locked_fields", "team_name")
+_ECHOED = (*("_acl", "_module", "_hash", "created_by_link", "modified_user_link"), *_AROUND)
 _OWN_WAY = ("email", "email1", "portal_password", "portal_password1", "sync_key", "id")
 
 

@@ -217,6 +217,17 @@ def test_max_num_has_a_cap(sugar):
     assert (len(page["records"]), page["next_offset"]) == (2, 2)
 
 
+def test_the_newest_come_first(sugar):
+    """Where no order is given."""
+    names = []
+    for name in "abc":
+        sugar.make(last_name=name)
+        sugar.control("clock", {"advance": 2})
+        names.insert(0, name)
+    rows = sugar.call("GET", "Contacts").json()["records"]
+    assert [row["last_name"] for row in rows] == names
+
+
 def test_order(sugar, three):
     """By several fields, each up or down; nothing comes first."""
 

@@ -27,6 +27,7 @@ def test_a_put_is_partial(sugar):
 
 def test_a_put_that_echoes_the_record_changes_nothing(sugar):
     """_acl, _module, deleted, date_modified and all else that a record shows are passed over."""
+    sugar.control("settings", {"unknown_fields": "refuse"})
     sugar.make("Accounts", name="Acme")
     (account,) = sugar.found(module="Accounts")
     id = sugar.make(last_name="B", portal_password="pw", account_id=account)
@@ -173,11 +174,13 @@ def test_required_fields(sugar):
 
 
 def test_an_id_that_is_sent_with_a_post(sugar):
-    """Passed over, unless the setting says otherwise."""
+    """Passed over, unless the setting says otherwise; one that a record has is refused then."""
     id = "11111111-1111-4111-8111-111111111111"
     assert sugar.make(id=id) != id
     sugar.control("settings", {"id_on_create": True})
     assert sugar.make(id=id) == id
+    assert label(sugar.call("POST", "Contacts", {"id": id})) == (422, "invalid_parameter")
+    sugar.call("DELETE", f"Contacts/{id}")
     assert label(sugar.call("POST", "Contacts", {"id": id})) == (501, "not_played")
 
 
