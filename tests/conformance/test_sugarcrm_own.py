@@ -80,7 +80,7 @@ def _login(world, platform, client="sugar"):
 def test_our_id_is_the_sync_key(crm, world):
     """A create is an upsert by our id; Sugar gives the record an id of its own."""
     made = member(crm, given_name="Ann")
-    (row,) = world.sandbox.control("GET", "state")["records"]["Contacts"]
+    (row,) = world.sandbox.control("GET", "state")["tables"]["Contacts"]
     assert row["sync_key"] == made.id
     assert row["id"] != made.id
     methods = [(seen.method, seen.target) for seen in world.seen() if not world.reads(seen)]
@@ -182,14 +182,14 @@ def test_an_address_is_changed_and_the_others_stay(crm, world, array):
     """Whether an array replaces or adds: the new one is primary, others keep their opt-out."""
     world.set(email_array=array)
     made = member(crm, email="a@example.com")
-    own = world.sandbox.control("GET", "state")["records"]["Contacts"][0]["id"]
+    own = world.sandbox.control("GET", "state")["tables"]["Contacts"][0]["id"]
     second = {"email_address": "b@example.com", "opt_out": True, "primary_address": False}
     first = {"email_address": "a@example.com", "primary_address": True}
     crm._client.turn().call("PUT", f"Contacts/{own}?fields=id", {"email": [first, second]})
     version = crm.get("member", made.id, ()).version
     done = crm.update("member", made.id, {"email": "c@example.com"}, version, returning=("email",))
     assert done.record == {"email": "c@example.com"}
-    (row,) = world.sandbox.control("GET", "state")["records"]["Contacts"]
+    (row,) = world.sandbox.control("GET", "state")["tables"]["Contacts"]
     held = {each["email_address"]: each for each in row["email"]}
     assert held["c@example.com"]["primary_address"] is True
     assert held["b@example.com"]["opt_out"] is True
@@ -306,7 +306,7 @@ def test_a_version_column_that_is_not_there(world):
     id = new_id()
     with pytest.raises(BadMapping):
         crm.create("member", id, {})
-    assert len(world.sandbox.control("GET", "state")["records"]["Contacts"]) == 1
+    assert len(world.sandbox.control("GET", "state")["tables"]["Contacts"]) == 1
 
 
 def test_no_request_without_fields(crm, world):

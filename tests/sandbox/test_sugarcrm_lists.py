@@ -220,7 +220,7 @@ def test_max_num_has_a_cap(sugar):
 def test_the_newest_come_first(sugar):
     """Where no order is given."""
     names = []
-    for name in "abc":
+    for name in "abcdef":
         sugar.make(last_name=name)
         sugar.control("clock", {"advance": 2})
         names.insert(0, name)
