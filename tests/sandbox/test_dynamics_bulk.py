@@ -135,6 +135,12 @@ def test_collections_are_tied_and_untied_by_ref(crm):
     uri = f"{path}/$ref?$id={crm.base}contacts({row})"
     assert crm.call("DELETE", uri).status_code == 204
     assert not crm.rows(path)
+    held = {"contact": ["Read", "Write"], "account": ["Read", "AppendTo"]}
+    crm.control("users", {"writer": {"privileges": held}})
+    assert problem(crm.call("POST", f"{path}/$ref", target)) == (403, "0x80040220")
+    held = {"contact": ["Read", "Write", "Append"], "account": ["Read"]}
+    crm.control("users", {"writer": {"privileges": held}})
+    assert problem(crm.call("POST", f"{path}/$ref", target)) == (403, "0x80040220")
     wrong = {"@odata.id": f"{crm.base}accounts({company})"}
     assert problem(crm.call("POST", f"{path}/$ref", wrong)) == (400, "0x80048d19")
 
@@ -182,3 +188,10 @@ def test_a_bulk_deletion_is_refused_where_it_must_be(crm):
         (bulk_delete() | {"RecurrencePattern": "FREQ=DAILY;"}, 501),
     ):
         assert problem(admin.call("POST", "BulkDelete", body))[0] == status
+    (right,) = admin.rows("privileges?$filter=name eq 'prvBulkDelete'")
+    (role,) = admin.rows("roles?$filter=name eq 'Bridge writer'")
+    given = {"Privileges": [{"PrivilegeId": right["privilegeid"], "Depth": "Global"}]}
+    admin.call("POST", f"roles({role['roleid']})/{SPACE}.AddPrivilegesRole", given)
+    assert crm.call("POST", "BulkDelete", bulk_delete()).status_code == 200
+    users = {"QuerySet": [{"EntityName": "systemuser"}]}
+    assert problem(crm.call("POST", "BulkDelete", users)) == (403, "0x80040220")

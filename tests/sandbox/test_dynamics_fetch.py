@@ -108,6 +108,8 @@ def test_a_link_joins_one_level(crm):
     assert (row["lastname"], row["c.name"]) == ("A", "Acme")
     rows = ask(crm, link.format("outer")).json()["value"]
     assert [row.get("c.name") for row in rows] == ["Acme", None]
+    crm.control("users", {"writer": {"privileges": {"contact": ["Read"]}}})
+    assert problem(ask(crm, link.format("inner"))) == (403, "0x80040220")
 
 
 @pytest.mark.parametrize(
