@@ -27,8 +27,8 @@ class ProvisionTrouble(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to make. `make` does it and returns when it is there; it may be called although
-    somebody else has made the thing meanwhile. Raises CrmError."""
+    """One thing to make. `make` does it and returns when it is there. Raises CrmError, or
+    ProvisionTrouble; the next run's steps begin at what is there then."""
 
     what: str
     name: str
@@ -36,7 +36,10 @@ class Step:
 
 
 class Installer(ABC):
-    """Makes what is missing by the CRM's API, as an administrator."""
+    """Makes what is missing by the CRM's API, as an administrator. `notes`: what `steps` found that
+    only a person can do, a sentence each."""
+
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def __init__(self, mapping: CrmMapping, remote: Remote, users: Mapping[str, str]) -> None:

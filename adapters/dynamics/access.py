@@ -31,14 +31,20 @@ class Access:
         self._api = api
         self._mapping = mapping
         self._clients = {name: client for name, client in users.items() if _is_uuid(client)}
+        self.notes: list[str] = []
 
     def steps(self, listed: Sequence[Need]) -> Iterator[Step]:
         """What each of the known users lacks. A table that isn't there yet has no privileges to
         look up, so those are always granted."""
         secured = [(n.table, n.name) for n in listed if n.secret and self._is_secured(n)]
+        unknown = [name for name in _MAY if name not in self._clients]
+        self.notes = [f"the {name}'s client id isn't known, so it gets no role" for name in unknown]
         for name, client in self._clients.items():
             user = self._user(client)
             if user is None:
+                self.notes.append(
+                    f"the {name} has no application user: make it, then run this again"
+                )
                 continue
             if self._lacks_privileges(name, user):
                 make = partial(self._grant, name, user)

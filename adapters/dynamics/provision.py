@@ -105,6 +105,7 @@ class DataverseInstaller(Installer):
             tables = {n.table for n in listed if n.trouble and self._is_made(n)}
             yield Step("publishing", "what was made", partial(self._publish, sorted(tables)))
         yield from self._access.steps(listed)
+        self.notes = self._access.notes
 
     def close(self) -> None:
         """See Installer."""

@@ -8,7 +8,7 @@ what is there. Asks nothing. The administrator's credential is in variables of t
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,18 +42,21 @@ class _Stopped(Exception):
 
 @dataclass
 class _Report:
-    """What was made, what is left for a person, and whether the check row is there."""
+    """What was made, what is left for a person, and whether the check row is there. `notes` don't
+    make it a failure: they are about users, which the doctor looks at."""
 
     made: list[str]
     left: list[Need]
     trouble: str = ""
     check_row: bool = False
+    notes: Sequence[str] = ()
 
     def document(self) -> dict[str, Any]:
         """For `--json`."""
         left = [{"what": n.what, "table": n.table, "name": n.name, "trouble": n.trouble}
                 for n in self.left]  # fmt: skip
-        done = {"made": self.made, "left": left, "check_row": self.check_row}
+        done = {"made": self.made, "left": left, "check_row": self.check_row,
+                "notes": list(self.notes)}  # fmt: skip
         return {"ok": not self.trouble and not left and self.check_row, **done,
                 "trouble": self.trouble}  # fmt: skip
 
@@ -91,6 +94,7 @@ def _made(
         listed = list(needs(mapping, guide, crm.describe(), settings.crm.options))
         with closing(made(mapping, remote, _users(settings, environ))) as installer:
             steps = list(installer.steps(listed))
+            report.notes = installer.notes
             for number, step in enumerate(steps, 1):
                 say(f"[{number}/{len(steps)}] {step.what} {step.name}")
                 step.make()
@@ -164,6 +168,7 @@ def _told(report: _Report, as_json: bool) -> int:
 
 def _lines(report: _Report) -> Iterator[str]:
     yield f"{len(report.made)} made." if report.made else "Nothing was made."
+    yield from (f"– {note}" for note in report.notes)
     for need in report.left:
         of = f" of {need.table}" if need.what != "table" else ""
         yield f"✗ {need.what} {need.name}{of}: {need.trouble}"

@@ -90,7 +90,14 @@ def test_a_second_run_makes_nothing(command: Command) -> None:
     assert {"table cb_identity", "column cb_credential of contact", "key cb_subject_key",
             "privileges CRM bridge writer", "publisher cb"} <= set(first["made"])  # fmt: skip
     assert {method for method, _ in written} == {"POST"}
-    assert second == {"ok": True, "made": [], "left": [], "check_row": True, "trouble": ""}
+    assert second == {
+        "ok": True,
+        "made": [],
+        "left": [],
+        "check_row": True,
+        "notes": [],
+        "trouble": "",
+    }
     assert {method for method, _ in command.sent()} == {"GET"}
     assert command.failures() == []
 
@@ -207,6 +214,18 @@ def test_who_is_no_administrator_is_told_so(command: Command) -> None:
 
     assert "0x80040220" in result["trouble"]
     assert result["made"] == []
+
+
+def test_a_user_that_gets_no_role_is_told(command: Command) -> None:
+    """One whose client id isn't known, and one that nobody has made in the environment."""
+    stranger = command.tenant.ready["stranger"]["client_id"]
+    del command.environ["PROVISION_READER"]
+    silent, wrong = command.apply(), command.apply(PROVISION_READER=stranger)
+
+    assert silent["ok"]
+    assert silent["notes"] == ["the reader's client id isn't known, so it gets no role"]
+    assert wrong["notes"] == ["the reader has no application user: make it, then run this again"]
+    assert wrong["made"] == []
 
 
 def test_a_secret_may_stand_in_a_file(command: Command, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_package_takes_a_stock_server_to_a_green_doctor(
     assert _failures(stock, capsys) == ["CRM, identity check row"]
     assert install.apply(True, stock.environ) == 0
     assert _document(capsys) == {"ok": True, "made": [], "left": [], "check_row": True,
-                                 "trouble": ""}  # fmt: skip
+                                 "notes": [], "trouble": ""}  # fmt: skip
     assert _failures(stock, capsys) == []
     assert install.apply(True, stock.environ) == 0
 
