@@ -227,6 +227,7 @@ def _settings() -> SimpleNamespace:
     return SimpleNamespace(
         brand=BRAND,
         consents=CONSENTS,
+        profile=SimpleNamespace(required=["family_name", "given_name"], wanted=[], minimum_age=14),
         region="CN",
         issuer="",
         wechat=SimpleNamespace(enabled=False),
