@@ -13,6 +13,8 @@ from adapters.http import Answer, Limits, RequestsTransport, Wire
 from adapters.places import origin
 from adapters.thin import ThinTransport
 
+_JSON = json.JSONEncoder(separators=(",", ":"))
+
 
 class TurnClient(ABC):
     """One CRM user's way to a JSON API. Safe to use from many threads.
@@ -80,7 +82,7 @@ class Turn:
         """What the answer brings; `target` is what follows the root, encoded. `reads`: a search,
         which may be repeated. Raises any CrmError."""
         client = self._client
-        body = None if sent is None else json.dumps(sent, separators=(",", ":")).encode()
+        body = None if sent is None else _JSON.encode(sent).encode()
         named = {**client.headers, **(headers or {})}
         if self._trace:
             named["traceparent"] = self._trace.traceparent

@@ -109,7 +109,7 @@ class SugarCrm(Stepwise):
             raise Malformed from None
         if found.tzinfo is None:
             raise Malformed
-        return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return found.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def _columns(self, table: str, turn: Turn) -> dict[str, Any] | None:
         target = f"metadata?type_filter=modules&module_filter={table}"

@@ -17,6 +17,8 @@ from mappings.converters import Bool, Emails, InvertedBool, Moment, TextArray
 ID, SYNC_KEY = "id", "sync_key"
 OWN = "/own"
 """Where a row keeps Sugar's own id; no column is called so."""
+# By type: this runs for each column of each read, and isinstance of an abstract class is slow.
+_YES_OR_NO = (Bool, InvertedBool)
 _BOOLS = {"0": False, "1": True, "false": False, "true": True, 0: False, 1: True}
 
 
@@ -62,6 +64,6 @@ def native(field: FieldBinding, raw: Any) -> Any:
     """As the field's converter reads it."""
     if raw is None or raw == "" or raw == []:
         return None
-    if isinstance(field.converter, Bool | InvertedBool) and isinstance(raw, str | int):
+    if type(field.converter) in _YES_OR_NO and isinstance(raw, str | int):
         return _BOOLS.get(raw, raw)
     return raw

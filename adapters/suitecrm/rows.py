@@ -60,12 +60,15 @@ def native(field: FieldBinding, raw: Any) -> Any:
     """As the field's converter reads it."""
     if raw is None or raw == "":
         return None
-    if isinstance(field.converter, Bool | InvertedBool):
+    kind = type(field.converter)  # isinstance of an abstract class is slow
+    if kind in (Bool, InvertedBool):
         return {"0": False, "1": True}.get(raw, raw) if isinstance(raw, str) else raw
     if not isinstance(raw, str):
         return raw
-    if isinstance(field.converter, Moment):
+    if kind is Moment:
         return f"{raw}+00:00" if _PLAIN_MOMENT.match(raw) else raw
+    if "&" not in raw:
+        return raw
     for encoded, plain in _ENTITIES:
         raw = raw.replace(encoded, plain)
     return raw
