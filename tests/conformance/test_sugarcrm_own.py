@@ -379,3 +379,12 @@ def test_one_of_twenty_refreshes(world):
     after = _calls(world)
     assert after["refresh_token"] == before.get("refresh_token", 0) + 1
     assert after["password"] == before["password"]
+
+
+def test_a_create_is_searched_for_first(crm, monkeypatch):
+    """A module without Sugar's lock would let a repeated upsert change the record."""
+    monkeypatch.setattr("adapters.sugarcrm.adapter._LOCK", "X-Passed-Over")
+    made = member(crm, given_name="Ann")
+    with pytest.raises(Conflict):
+        crm.create("member", made.id, {"given_name": "Bob"})
+    assert read(crm, made, "given_name") == {"given_name": "Ann"}
