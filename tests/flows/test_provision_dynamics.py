@@ -162,6 +162,26 @@ def test_a_key_is_waited_for(command: Command) -> None:
     assert command.failures() == []
 
 
+def test_a_key_that_isnt_built_yet_is_no_key_for_the_doctor(command: Command) -> None:
+    """Cut off while it waits, the command leaves a key that is Pending: the doctor says so, and the
+    next run waits for that same key."""
+    command.tenant.control("POST", "keys", json={"seconds": 3600.0})
+    asking = {"method": "GET", "path_regex": "select=SchemaName,EntityKeyIndexStatus"}
+    rule = {"kind": "cut_before", "match": asking, "times": 2}
+    assert command.tenant.control("POST", "faults", json=rule).status_code == 200
+    assert "unreachable" in command.apply()["trouble"]
+
+    assert "CRM, key cb_subject_key of contact" in command.failures()
+    command.tenant.control("POST", "clock", json={"advance": 3600})
+    try:
+        rest = command.apply()
+    finally:
+        command.tenant.control("POST", "clock", json={"set": None})
+
+    assert rest["ok"]
+    assert "key cb_subject_key" not in rest["made"]
+
+
 def test_only_the_bridges_own_users_see_the_credential(command: Command) -> None:
     """The column is secured; each user's profile allows what its role does, and no more."""
     assert command.apply()["ok"]
