@@ -7,7 +7,7 @@ PORT ?= 8000
 CRM ?= dynamics
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test check bench conformance judges example lock clean setup
+.PHONY: help demo test check bench conformance replay judges example lock clean setup
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -31,6 +31,9 @@ bench: $(VENV)/.dev  ## measure reads, writes and the token endpoint beside a pl
 
 conformance: $(VENV)/.dev  ## the adapter contract's clauses (ADAPTER=dynamics|memory|sugarcrm|suitecrm; LIVE=1: on the system that BRIDGE_LIVE_… names)
 	@$(RUN) -m $(if $(LIVE),adapters.conformance $(ADAPTER),pytest tests/conformance $(if $(ADAPTER),-k $(ADAPTER))) $(ARGS)
+
+replay: $(VENV)/.dev  ## a recorded client on a line of each CRM: the same answers (ARGS=record records it anew)
+	@$(RUN) -m tests.replay $(ARGS)
 
 judges: $(VENV)/.dev  ## clients that others wrote, of OAuth and Dataverse against the whole line and of SugarCRM (needs Node 20 and npm)
 	@$(RUN) -m tests.judges $(ARGS)

@@ -104,8 +104,8 @@ class Line:
 
     @property
     def crm(self) -> dict[str, Any]:
-        """What the sandbox printed of the CRM: `url` and `ca_file` for its control plane; `options`
-        and each role's user, as `crm.options` and `crm.credential` take them."""
+        """What the sandbox printed of the CRM: `url` and `ca_file` for its control plane, and under
+        `bridge` what `crm.options` and each role's `crm.credential` take."""
         return dict(self.sandbox[self.adapter])
 
     def start_worker(self) -> None:
@@ -141,7 +141,8 @@ class Line:
     def environ(self, role: Role) -> dict[str, str]:
         """The variables of a process of `role`: what a deployment would set."""
         assert self.redis is not None  # noqa: S101 - started before
-        user = self.crm["reader" if role == "web" else "writer"]
+        told = self.crm["bridge"]
+        user = told["reader" if role == "web" else "writer"]
         given = {
             "BRIDGE_ENVIRONMENT": "sandbox",
             "BRIDGE_ISSUER": self.url,
@@ -154,7 +155,7 @@ class Line:
             **{f"BRIDGE_CRM__CREDENTIAL__{name.upper()}": str(user[name]) for name in user},
             **{
                 f"BRIDGE_CRM__OPTIONS__{name.upper()}": str(value)
-                for name, value in self.crm["options"].items()
+                for name, value in told["options"].items()
             },
         }
         given |= self._web_only() if role == "web" else self._worker_only()

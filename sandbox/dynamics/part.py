@@ -171,7 +171,7 @@ class Dynamics:
 
     def ready(self, url: str) -> dict[str, Any]:
         """What a client needs: the writer's credentials on top, each registration by name, and
-        `options`, what the bridge's adapter is told."""
+        under `bridge` what its configuration takes: options, and a user for each role."""
         apps = {
             name: {"client_id": user.client_id, "client_secret": user.client_secret}
             for name, user in self.authority.registrations.items()
@@ -183,7 +183,8 @@ class Dynamics:
             "ca_file": self.kit.ca.ca_file,
         }
         certificate = self.authority.certificate
-        return {**options, **apps["writer"], **certificate, **apps, "options": options}
+        bridge = {"options": options, "reader": apps["reader"], "writer": apps["writer"]}
+        return {**options, **apps["writer"], **certificate, **apps, "bridge": bridge}
 
 
 def _response(reply: Reply, cookie: str) -> Response:

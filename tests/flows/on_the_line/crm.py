@@ -144,9 +144,9 @@ class Crm:
 
     @contextmanager
     def _staff(self) -> Iterator[Adapter]:
-        crm, tokens = self._line.crm, _Tokens()
+        told, tokens = self._line.crm["bridge"], _Tokens()
         cache: TokenCache = tokens  # type: ignore[assignment]
-        remote = Remote(crm["options"], crm["writer"], cache, FreeBudget(), "now")
+        remote = Remote(told["options"], told["writer"], cache, FreeBudget(), "now")
         adapter = registry.make(self._line.adapter, self.mapping, remote)
         try:
             yield adapter
