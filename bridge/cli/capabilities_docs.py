@@ -17,8 +17,8 @@ _HEAD = """# What each CRM can do
 Written by `python -m bridge docs` from the adapters and the shipped mappings; a test fails when it
 is out of date. The same frontend runs on all of them (`make replay` plays one recorded client on
 each and compares the answers); what differs is here. `GET /v1/capabilities` tells a frontend of the
-deployment that it talks to, and `crm.requires` names what a deployment can't do without. An adapter's own options can take an answer away: see the CRM's page. `memory` is
-for tests.
+deployment that it talks to, and `crm.requires` names what a deployment can't do without. An
+adapter's own options can take an answer away: see the CRM's page. `memory` is for tests.
 """
 _ANSWERS = {True: "yes", False: "no"}
 

@@ -300,6 +300,29 @@ def test_a_number_of_a_deleted_contact_is_free(world: World) -> None:
     assert case.whole()
 
 
+def test_a_claim_on_a_row_that_was_tied_is_awaited_too(world: World) -> None:
+    """What a row says of a deleted contact is gone with the claim: another write doesn't take it
+    for free a second time."""
+    first = Case(world).accept()
+    seed_identity(first, member_text=new_id(), mac="old", verified_at=datetime.now(UTC))
+    first.crm.cut(1, "after", Killed())
+    turn_of(first)
+    second = Case(world, mobile=first.mobile).accept()
+    turn_of(second)
+    assert world.outcome(second.write) is None
+    assert (first.done().code, second.done().code) == ("applied", "refused")
+
+
+def test_a_number_whose_row_staff_deleted_is_lost(world: World) -> None:
+    """A CRM that keeps the ids of deleted records has no place for it: refused before a member is
+    made."""
+    case = Case(world).accept()
+    case.crm.gone.add(("identity", case.mobile))
+    outcome = case.done()
+    assert (outcome.code, outcome.reason) == ("refused", "conflict")
+    assert ("create", "member") not in {call[:2] for call in case.crm.calls()}
+
+
 def test_a_claim_that_nobody_can_finish_is_free(world: World) -> None:
     """A claim of a write that was lost holds its number for a day, not for ever."""
     case = Case(world).accept()

@@ -29,7 +29,7 @@ class StepByStep(CrmOnDisk):
 
     def start(self, watch: Callable[[], None] = lambda: None) -> "StepByStep":
         """Nothing goes wrong, and `watch` is called after each call."""
-        self.writes, self._cut, self._gone = 0, (-1, "", Killed()), set[tuple[str, str]]()
+        self.writes, self._cut, self.gone = 0, (-1, "", Killed()), set[tuple[str, str]]()
         self.refuse: dict[tuple[str, str], CrmError] = {}
         self.between: dict[int, Callable[[], None]] = {}
         self._watch = watch
@@ -44,7 +44,7 @@ class StepByStep(CrmOnDisk):
         raise AssertionError("there is no batch here")
 
     def create(self, kind: str, id: str, record: Record, *, trace: Trace | None = None) -> Found:
-        if (kind, id) in self._gone:
+        if (kind, id) in self.gone:
             return self._call("create", kind, id, lambda _: _raise(Conflict()), record)
         return super().create(kind, id, record, trace=trace)
 
@@ -53,7 +53,7 @@ class StepByStep(CrmOnDisk):
     ) -> None:
         super().erase(kind, id, version, trace=trace)
         if self.keeps_ids:
-            self._gone.add((kind, id))
+            self.gone.add((kind, id))
 
     def _call(
         self, verb: str, kind: str, id: str, act: Callable[[Memory], Any], record: Any = None
@@ -71,7 +71,7 @@ class StepByStep(CrmOnDisk):
         self._watch()
         if self._cut[:2] == (n, "after"):
             if verb == "erase" and self.keeps_ids:
-                self._gone.add((kind, id))
+                self.gone.add((kind, id))
             raise self._cut[2]
         return answer
 
