@@ -104,8 +104,8 @@ class Line:
 
     @property
     def crm(self) -> dict[str, Any]:
-        """What the sandbox printed of the CRM: `url` and `ca_file` for its control plane, and under
-        `bridge` what `crm.options` and each role's `crm.credential` take."""
+        """What the sandbox printed of the CRM: `url` and `ca_file` for its control plane; `options`
+        and each role's user, as `crm.options` and `crm.credential` take them."""
         return dict(self.sandbox[self.adapter])
 
     def start_worker(self) -> None:
@@ -141,8 +141,7 @@ class Line:
     def environ(self, role: Role) -> dict[str, str]:
         """The variables of a process of `role`: what a deployment would set."""
         assert self.redis is not None  # noqa: S101 - started before
-        told = self.crm["bridge"]
-        user = told["reader" if role == "web" else "writer"]
+        user = self.crm["reader" if role == "web" else "writer"]
         given = {
             "BRIDGE_ENVIRONMENT": "sandbox",
             "BRIDGE_ISSUER": self.url,
@@ -155,7 +154,7 @@ class Line:
             **{f"BRIDGE_CRM__CREDENTIAL__{name.upper()}": str(user[name]) for name in user},
             **{
                 f"BRIDGE_CRM__OPTIONS__{name.upper()}": str(value)
-                for name, value in told["options"].items()
+                for name, value in self.crm["options"].items()
             },
         }
         given |= self._web_only() if role == "web" else self._worker_only()

@@ -63,8 +63,8 @@ def too_late(at: Attempt, write: Write) -> Ending:
 
 
 def _needed(at: Attempt, write: Write) -> bool:
-    """Is there more to do than one call does?"""
-    alone = len(write.operations) == 1 and write.operations[0].verb == "create"
+    """Is there more to do than one call does? A number may have to be taken over."""
+    alone = len(write.operations) == 1 and _makes(write.operations[0])
     return not (alone or at.adapter.capabilities.atomic_batch)
 
 

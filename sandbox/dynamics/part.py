@@ -171,7 +171,7 @@ class Dynamics:
 
     def ready(self, url: str) -> dict[str, Any]:
         """What a client needs: the writer's credentials on top, each registration by name, and
-        under `bridge` what its configuration takes: options, and a user for each role."""
+        `options`, what the bridge's adapter is told."""
         apps = {
             name: {"client_id": user.client_id, "client_secret": user.client_secret}
             for name, user in self.authority.registrations.items()
@@ -183,8 +183,7 @@ class Dynamics:
             "ca_file": self.kit.ca.ca_file,
         }
         certificate = self.authority.certificate
-        bridge = {"options": options, "reader": apps["reader"], "writer": apps["writer"]}
-        return {**options, **apps["writer"], **certificate, **apps, "bridge": bridge}
+        return {**options, **apps["writer"], **certificate, **apps, "options": options}
 
 
 def _response(reply: Reply, cookie: str) -> Response:

@@ -80,8 +80,8 @@ class SuiteCrm:
     # -- control plane --------------------------------------------------------------------
 
     def ready(self, url: str) -> dict[str, Any]:
-        """What a client needs: client credentials on top, the password grant's below, and under
-        `bridge` what its configuration takes: options, and a user for each role."""
+        """What a client needs: client credentials on top; below them the password grant's, the
+        clients of the bridge's two roles, and `options`, what its adapter is told."""
         first, second, reader, writer = (
             {"client_id": client, "client_secret": secret}
             for client, (secret, _) in CLIENTS.items()
@@ -92,7 +92,9 @@ class SuiteCrm:
             **options,
             **first,
             "password_grant": second | {"username": name, "password": password},
-            "bridge": {"options": options, "reader": reader, "writer": writer},
+            "reader": reader,
+            "writer": writer,
+            "options": options,
         }
 
     def reset(self) -> None:

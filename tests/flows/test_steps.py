@@ -303,7 +303,8 @@ def test_a_number_of_a_deleted_contact_is_free(world: World) -> None:
 def test_a_claim_on_a_row_that_was_tied_is_awaited_too(world: World) -> None:
     """What a row says of a deleted contact is gone with the claim: another write doesn't take it
     for free a second time."""
-    first = Case(world).accept()
+    low, high = sorted((new_id(), new_id()))  # claims go by id: this one is the first
+    first = Case(world, mobile=low, openid=high).accept()
     seed_identity(first, member_text=new_id(), mac="old", verified_at=datetime.now(UTC))
     first.crm.cut(1, "after", Killed())
     turn_of(first)
@@ -484,6 +485,22 @@ def test_an_update_among_several_is_done_once(
     assert (signs_in(crm, old), signs_in(crm, new)) == (None, member)
     assert crm.shown("identity", old, "value").record["value"] is None
     assert crm.there("consent", write.operations[-1].id) is None
+
+
+def test_one_number_alone_is_taken_over_too(world: World) -> None:
+    """A number that was given up and is linked to a member who is there: nobody's batch is
+    needed for that either."""
+    crm, member, number = crm_of(world), world.member(), new_id()
+    crm.seed("identity", number, {"kind": "card"})
+    ties = {"member": member, "member_text": member, "mac": "ours"}
+    row = {"kind": "card", "value": "new"} | ties
+    write = world.write("apply", Operation("create", "identity", number, row))
+    world.accept(write, member)
+    work(world)
+    outcome = world.outcome(write)
+    assert outcome is not None
+    assert outcome.code == "applied"
+    assert signs_in(crm, number) == member
 
 
 def test_a_refused_update_gives_the_new_number_back(world: World) -> None:

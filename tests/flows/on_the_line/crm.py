@@ -144,7 +144,7 @@ class Crm:
 
     @contextmanager
     def _staff(self) -> Iterator[Adapter]:
-        told, tokens = self._line.crm["bridge"], _Tokens()
+        told, tokens = self._line.crm, _Tokens()
         cache: TokenCache = tokens  # type: ignore[assignment]
         remote = Remote(told["options"], told["writer"], cache, FreeBudget(), "now")
         adapter = registry.make(self._line.adapter, self.mapping, remote)
