@@ -26,6 +26,8 @@ HEADERS = ("Content-Type", "ETag", "Location", "Preference-Applied", "WWW-Authen
 SENT = ("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Prefer")
 _LEFT_OUT = frozenset(("expires_in", "resend_in", "auth_time", "exp", "iat", "crm"))
 """Seconds that pass; and what the CRM can do, which is declared to differ."""
+_OWN = frozenset(("favourite_model",))
+"""The brand's own fields that every shipped mapping has; each may have more."""
 _REFERENCE = re.compile(r"\{\{([^}]+)\}\}")
 
 
@@ -105,7 +107,7 @@ class Known:
             for name in HEADERS
             if name in answer.headers
         }
-        body = _mapped(_body(answer), self._marked)
+        body = _mapped(_shared(_body(answer)), self._marked)
         return {"status": answer.status_code, "headers": headers, "body": body}
 
     def _header(self, name: str, value: str) -> str:
@@ -132,6 +134,16 @@ def basic(client: str, secret: str) -> str:
 
 def _body(answer: requests.Response) -> Any:
     return answer.json() if "json" in answer.headers.get("Content-Type", "") else None
+
+
+def _shared(value: Any, key: str = "") -> Any:
+    """Without the brand's own fields that one mapping alone has."""
+    if isinstance(value, Mapping):
+        return {k: _shared(v, k) for k, v in value.items() if key != "ext" or k in _OWN}
+    if isinstance(value, list):
+        own = [f"ext.{name}" for name in _OWN]
+        return [_shared(v) for v in value if not str(v).startswith("ext.") or v in own]
+    return value
 
 
 def _leaves(value: Any, place: str = "") -> list[tuple[str, Any]]:

@@ -4,6 +4,7 @@ For tests, which ask for what a CRM can do and never for its name. Not for: what
 it.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,22 +22,42 @@ from mappings.loader import load
 What = Literal["read", "create", "update", "any"]
 
 
+Match = dict[str, str]
+"""Of a fault's rule: `method`, `path_prefix`, `path_regex`."""
+
+
 @dataclass(frozen=True)
 class Protocol:
-    """How this CRM is asked: the data's paths, the methods of each verb, and where the columns
-    stand in the body of an update."""
+    """How this CRM is asked for data: what each verb's requests have in common, and where the
+    columns stand in the body of an update. `id`: the column of the id that we chose, where that
+    isn't the CRM's own. `refusal`: the status by which it refuses a value."""
 
-    data: str
-    methods: Mapping[What, str]
+    matches: Mapping[str, Match]
     columns: Callable[[Any], Any] = lambda body: body
+    id: str = ""
+    refusal: int = 400
+
+
+def _by_method(prefix: str, **methods: str) -> dict[str, Match]:
+    found = {what: {"path_prefix": prefix, "method": method} for what, method in methods.items()}
+    return {"any": {"path_prefix": prefix}} | found
 
 
 PROTOCOLS = {
-    "dynamics": Protocol("/api/data/", {"read": "GET", "create": "POST", "update": "PATCH"}),
+    "dynamics": Protocol(_by_method("/api/data/", read="GET", create="POST", update="PATCH")),
     "suitecrm": Protocol(
-        "/Api/V8/",
-        {"read": "GET", "create": "POST", "update": "PATCH"},
+        _by_method("/Api/V8/", read="GET", create="POST", update="PATCH"),
         lambda body: body["data"]["attributes"],
+    ),
+    "sugarcrm": Protocol(
+        {
+            "any": {"path_regex": "^/rest/(?!.*/oauth2/)"},
+            "read": {"path_regex": "^/rest/.*/filter$", "method": "POST"},
+            "create": {"path_regex": r"^/rest/v[0-9_]+/\w+\?", "method": "POST"},
+            "update": {"path_prefix": "/rest/", "method": "PUT"},
+        },
+        id="sync_key",
+        refusal=422,
     ),
 }
 
@@ -79,10 +100,12 @@ class Crm:
 
     def fault(self, kind: str, times: int = 1, on: What = "any", **more: Any) -> None:
         """The next `times` matching calls for data meet `kind`."""
-        match = {"path_prefix": self._protocol.data}
-        if on != "any":
-            match["method"] = self._protocol.methods[on]
+        match = self._protocol.matches[on]
         self._call("POST", "faults", json={"kind": kind, "times": times, "match": match, **more})
+
+    def refuse(self, on: What, skip: int) -> None:
+        """A value of the matching call behind the next `skip` is refused."""
+        self.fault("status", on=on, status=self._protocol.refusal, skip=skip)
 
     def calm(self) -> None:
         """No faults."""
@@ -95,7 +118,7 @@ class Crm:
         binding = self.mapping.kinds[kind]
         rows = self._call("GET", "state")["tables"].get(binding.entity_set, [])
         return [
-            {"id": row[binding.id_column]}
+            {"id": row[self._protocol.id or binding.id_column]}
             | {name: _held(field, row.get(field.column)) for name, field in binding.fields.items()}
             for row in rows
         ]
@@ -121,13 +144,13 @@ class Crm:
 
     def requests(self, since: int = 0) -> list[dict[str, Any]]:
         """For data, in order."""
-        asked = self._call("GET", f"requests?since={since}")["requests"]
-        return [each for each in asked if each["path"].startswith(self._protocol.data)]
+        return self.asked("any", since)
 
     def asked(self, what: What, since: int = 0) -> list[dict[str, Any]]:
         """The requests of one verb."""
-        method = self._protocol.methods[what]
-        return [each for each in self.requests(since) if each["method"] == method]
+        match = self._protocol.matches[what]
+        asked = self._call("GET", f"requests?since={since}")["requests"]
+        return [each for each in asked if _meets(each, match)]
 
     def last(self) -> int:
         """The number of the newest request."""
@@ -164,10 +187,20 @@ class Crm:
             crm.erase("member", id)
 
 
+def _meets(asked: Mapping[str, Any], match: Match) -> bool:
+    return (
+        asked["method"] == match.get("method", asked["method"])
+        and asked["path"].startswith(match.get("path_prefix", ""))
+        and re.search(match.get("path_regex", ""), asked["path"]) is not None
+    )
+
+
 def _held(field: FieldBinding, raw: Any) -> Any:
     """Near enough to the canonical value for a test to compare."""
     if isinstance(field.converter, Bool):
         return raw in (True, 1, "1")
+    if isinstance(raw, list):  # of e-mail addresses
+        raw = next((each["email_address"] for each in raw if each.get("primary_address")), "")
     if raw == "":
         return None
     return field.converter.load(raw) if isinstance(field.converter, OptionTable) else raw
