@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-demo: $(VENV)/.demo  ## the whole line on this machine: walk one member through it, keep serving (CRM=dynamics|suitecrm; ONCE=1: end after the walk; PORT=…; STATE=file.json)
+demo: $(VENV)/.demo  ## the whole line on this machine: walk one member through it, keep serving (CRM=dynamics|suitecrm|sugarcrm; ONCE=1: end after the walk; PORT=…; STATE=file.json)
 	@exec $(RUN) -m bridge demo --port $(PORT) --crm $(CRM) $(if $(ONCE),--once) $(if $(STATE),--state "$(STATE)")
 
 test: $(VENV)/.dev  ## the whole test suite (ARGS=… goes to pytest)

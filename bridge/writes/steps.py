@@ -122,7 +122,8 @@ class _Steps:
 
     def _claim(self, wanted: Operation) -> None:
         """The number is ours, and signs nobody in yet. Raises Conflict where another member has
-        it, TryLater where another write is about to."""
+        it, unless the caller saw so and means to move it; TryLater where another write is about
+        to have it."""
         held = self.at.mapping.kinds["identity"].fields
         claim = {n: v for n, v in wanted.record.items() if n in held and n not in _TIES}
         if wanted.verb == "create" and self._created(wanted, claim):
@@ -135,7 +136,8 @@ class _Steps:
             return
         if _is_of(row, wanted.record["member"]):
             return
-        if row.lookups.get("member") is not None:
+        moved = wanted.verb == "update" and wanted.version == row.version
+        if row.lookups.get("member") is not None and not moved:
             raise Conflict
         if self._awaited(row):
             raise TryLater

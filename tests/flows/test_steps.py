@@ -292,6 +292,25 @@ def test_a_released_number_is_taken_over(world: World, n: int | None) -> None:
     assert case.whole()
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_number_moves_only_as_the_caller_saw_it(world: World, seen: bool) -> None:
+    """An update of a row that is another member's moves it if nothing happened to it since."""
+    case, other = Case(world), world.member()
+    ties = {"member": other, "member_text": other, "mac": "ours"}
+    row = case.crm.seed("identity", case.mobile, {"kind": "mobile", **ties})
+    case.write = replace(
+        case.write,
+        operations=tuple(
+            replace(each, verb="update", version=row.version) if each.id == case.mobile else each
+            for each in case.write.operations
+        ),
+    )
+    if not seen:
+        case.crm.change("identity", case.mobile, {"value": "x"})
+    assert case.accept().done().code == ("applied" if seen else "refused")
+    assert signs_in(case.crm, case.mobile) == (case.member if seen else other)
+
+
 def test_a_number_of_a_deleted_contact_is_free(world: World) -> None:
     """Staff removed the contact: what its row still says ties nobody, and the number is free."""
     case = Case(world).accept()
