@@ -18,10 +18,10 @@ import requests
 
 TRACE = Path(__file__).with_name("trace.json")
 OPAQUE = frozenset(
-    ("id", "operation", "challenge_id", "proof", "etag", "sub", "access_token", "refresh_token")
+    "id operation challenge_id proof etag sub access_token refresh_token receipt".split()
 )
 """Members of an answer's body whose values only this line knows."""
-_TIMES = frozenset(("at", "member_since"))
+_TIMES = frozenset(("at", "member_since", "erased_at"))
 HEADERS = ("Content-Type", "ETag", "Location", "Preference-Applied", "WWW-Authenticate")
 SENT = ("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Prefer")
 _LEFT_OUT = frozenset(("expires_in", "resend_in", "auth_time", "exp", "iat", "crm"))
