@@ -17,9 +17,8 @@ from typing import Any
 import requests
 
 TRACE = Path(__file__).with_name("trace.json")
-OPAQUE = frozenset(
-    "id operation challenge_id proof etag sub access_token refresh_token receipt".split()
-)
+OPAQUE = {"id", "operation", "challenge_id", "proof", "etag", "sub"}
+OPAQUE |= {"access_token", "refresh_token", "receipt"}
 """Members of an answer's body whose values only this line knows."""
 _TIMES = frozenset(("at", "member_since", "erased_at"))
 HEADERS = ("Content-Type", "ETag", "Location", "Preference-Applied", "WWW-Authenticate")
