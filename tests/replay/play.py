@@ -11,7 +11,8 @@ import requests
 
 from adapters import registry
 from bridge.cli.journey import Journey, Member
-from bridge.cli.line import Line
+from bridge.cli.line import ROOT, Line
+from mappings.loader import load as load_mapping
 from tests.replay.frontend import MOBILE, PASSWORD, Session
 from tests.replay.trace import SENT, Known, Step
 
@@ -23,6 +24,8 @@ class Player:
 
     def __init__(self, line: Line) -> None:
         self.journey = Journey(line, Member(mobile=MOBILE, password=PASSWORD))
+        mapping = load_mapping(ROOT / "mappings" / f"{line.adapter}.yaml")
+        self._not_held = mapping.kinds["member"].not_held
         self._can = registry.adapter_class(line.adapter).capabilities.as_dict()
         self._url, self._known, self._steps = line.url, Known(line.url), list[Step]()
 
@@ -64,9 +67,20 @@ class Player:
             self._happens(step)
             return ""
         answer, told = self._done(step)
-        if told == step.answer or (self._lacks(step) and _is_refusal(answer)):
+        same = self._held(told) == self._held(step.answer)
+        if same or (self._lacks(step) and _is_refusal(answer)):
             return ""
         return f"{step.name}: {_shown(told)} instead of {_shown(step.answer)}"
+
+    def _held(self, value: Any) -> Any:
+        """Without the fields that this CRM's mapping names under `not_held`."""
+        if isinstance(value, dict):
+            return {k: self._held(v) for k, v in value.items() if k not in self._not_held}
+        if isinstance(value, list):
+            return [
+                self._held(v) for v in value if not isinstance(v, str) or v not in self._not_held
+            ]
+        return value
 
     def _lacks(self, step: Step) -> bool:
         return bool(step.needs) and self._can[step.needs] in (False, "no")
