@@ -6,7 +6,6 @@ the desktop gets no scope that writes. Authlib's own grant leaves consuming the 
 right at the device endpoint and the error of an unknown code to be done; hence this one.
 """
 
-import time
 from typing import Any
 
 import flask
@@ -43,7 +42,7 @@ def device_authorization(server: Any) -> Response:
     asked = Asked(
         client.client_id,
         _scope(client, request.form.get("scope")),
-        int(time.time()),
+        int(parts.clock()),
         network(flask.request.remote_addr or ""),
         _agent(flask.request.headers.get("User-Agent", "")),
     )

@@ -6,7 +6,6 @@ compares the code with the one on the other screen, and presses a button (RFC 10
 """
 
 import io
-from datetime import UTC, datetime
 from typing import Any
 
 import flask
@@ -56,11 +55,11 @@ def _told(waiting: Waiting) -> dict[str, Any]:
     client = current().clients.get(asked.client_id)
     names = client.name if client else {}
     near = asked.network == network(flask.request.remote_addr or "")
-    minute = datetime.fromtimestamp(asked.at, UTC).strftime("%H:%M:%S UTC")
+    seconds = max(0, int(current().clock()) - asked.at)
     return {
         "client": names.get(t.language) or next(iter(names.values()), asked.client_id),
         "place": t("device.near") if near else t("device.far", network=asked.network),
-        "time": minute,
+        "time": t("device.ago", n=seconds),
         "agent": asked.agent or t("device.unknown"),
     }
 
