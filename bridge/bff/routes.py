@@ -18,8 +18,17 @@ from bridge.errors import Problem
 
 FORWARDED = (
     ("/me", ("GET", "PATCH", "DELETE")),
+    ("/me/completeness", ("GET",)),
+    ("/me/export", ("GET",)),
     ("/me/consents", ("GET", "PUT")),
+    ("/me/consents/history", ("GET",)),
     ("/me/password", ("PUT",)),
+    ("/me/codes", ("POST",)),
+    ("/me/codes/<id>/verify", ("POST",)),
+    ("/me/mobile", ("PUT",)),
+    ("/me/email", ("PUT",)),
+    ("/me/identities", ("GET", "POST")),
+    ("/me/identities/<id>", ("DELETE",)),
     ("/operations/<id>", ("GET",)),
     ("/capabilities", ("GET",)),
 )

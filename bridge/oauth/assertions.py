@@ -3,7 +3,7 @@ Connect Core section 9), with joserfc.
 
 Not for: the other ways (`clients.py`). Narrower than RFC 7523, after its revision (rfc7523bis): the
 audience is our issuer alone, as one string, so that an assertion made for another server is worth
-nothing here; it lives five minutes at most, and its `jti` is good once.
+nothing here; it lives an hour at most, and its `jti` is good once.
 """
 
 import json
@@ -20,7 +20,8 @@ from bridge.services.clients import Client, Clients
 from bridge.store.assertions import UsedAssertions
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-LONGEST_SECONDS, LEEWAY = 300, 30
+LONGEST_SECONDS, LEEWAY = 3600, 30
+"""An hour, which Authlib's client takes; others take a minute."""
 
 
 class Needs(Protocol):

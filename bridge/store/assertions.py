@@ -6,8 +6,8 @@ Not for: checking them (`bridge/oauth/assertions.py`).
 from bridge.seal import Pseudonyms
 from bridge.store.connection import Redis
 
-LONGEST_SECONDS = 360
-"""An assertion lives five minutes at most, and clocks differ by a little."""
+LONGEST_SECONDS = 3720
+"""An assertion lives an hour at most, and clocks differ by a little."""
 
 
 class UsedAssertions:

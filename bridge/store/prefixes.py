@@ -38,7 +38,7 @@ PREFIXES: tuple[Prefix, ...] = (
     Prefix("bffs:", "tokens", "string", 30 * DAY, "a site's session: its tokens", "web keyring"),
     Prefix("bffl:", "tokens", "string", 600, "a site's sign-in under way", "web keyring"),
     Prefix("as:", "tokens", "hash", 600, "an app's sign-in under way", "web keyring"),
-    Prefix("jti:", "tokens", "string", 360, "a client's assertion that was used", "a one"),
+    Prefix("jti:", "tokens", "string", 3720, "a client's assertion that was used", "a one"),
     Prefix("dev:", "tokens", "hash", 600, "a device that waits to be approved", "web keyring"),
     Prefix("uc:", "tokens", "string", 120, "its short code, by keyed hash", "names a device only"),
     Prefix("otp:", "tokens", "hash", 600, "code challenge: keyed hash, tries", "web keyring"),

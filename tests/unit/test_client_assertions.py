@@ -3,6 +3,8 @@
 import secrets
 
 import pytest
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
@@ -61,6 +63,15 @@ def test_a_client_that_signs_gets_its_own_narrow_token(site):
     assert ask(site, signed(claims(site)), client_id="signer").ok
     wide = ask(site, signed(claims(site)), scope="member:read")
     assert (wide.status_code, wide.json()["error"]) == (400, "invalid_scope")
+
+
+def test_authlibs_own_client_signs_in(site):
+    """A client that others wrote, told to name the issuer."""
+    client = OAuth2Session("signer", SIGNER, token_endpoint_auth_method="private_key_jwt")
+    client.trust_env = False
+    by = PrivateKeyJWT(site.issuer, alg="ES256", headers={"kid": "s1"})
+    client.register_client_auth_method(by)
+    assert client.fetch_token(site.issuer + "/oauth/token")["scope"] == "registrations:write"
 
 
 def test_it_may_introspect_as_well(site):
