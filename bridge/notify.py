@@ -1,4 +1,4 @@
-"""One-time codes and mails out: SMTP, or an HTTP gateway. Never a console or a log.
+"""One-time codes, mails and logout tokens out: SMTP, or HTTP. Never a console or a log.
 
 The HTTP gateway: `POST <url>/sms` with `{"id", "to", "text"}` and `POST <url>/mail` with
 `{"id", "to", "subject", "text"}`, a bearer token, 2xx for "taken". `id` is the operation's, so a
@@ -12,6 +12,7 @@ from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import requests
 
@@ -77,6 +78,40 @@ def _raise_for(status: int) -> None:
     if status >= 500 or status in _BUSY:
         raise GatewayUnavailable
     raise Undeliverable
+
+
+class LogoutGateway:
+    """Logout tokens to clients (OpenID Connect Back-Channel Logout 1.0, section 2.5). The address
+    comes from the web tier, so only hosts on the operator's list are called. `hosts`: as `egress`,
+    host or host:port; `loopback`: this machine too, for a sandbox."""
+
+    def __init__(self, hosts: Iterable[str], loopback: bool, ca_file: str | None = None) -> None:
+        self._hosts, self._loopback = frozenset(hosts), loopback
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = ca_file or True
+
+    def send(self, to: str, text: str, subject: str, key: str) -> None:
+        """`to`: the client's address; `text`: the token. Raises NotifyError."""
+        if not self._allowed(to):
+            raise Undeliverable
+        try:
+            answer = self._session.post(
+                to, data={"logout_token": text}, timeout=(_CONNECT, _READ), allow_redirects=False
+            )
+        except requests.RequestException:
+            raise GatewayUnavailable from None
+        _raise_for(answer.status_code)
+
+    def _allowed(self, to: str) -> bool:
+        try:
+            parts = urlsplit(to)
+            host, listed = parts.hostname or "", {parts.hostname, parts.netloc} & self._hosts
+        except ValueError:
+            return False
+        if self._loopback and host in ("127.0.0.1", "::1", "localhost"):
+            return parts.scheme in ("http", "https")
+        return parts.scheme == "https" and bool(listed)
 
 
 class SmtpGateway:
@@ -145,7 +180,7 @@ class Notifier:
     """A gateway per channel."""
 
     def __init__(self, gateways: Mapping[str, Gateway]) -> None:
-        """`gateways`: `sms` and `mail`; a missing one is a channel that isn't set up."""
+        """`gateways`: `sms`, `mail` and `logout`; a missing one is a channel that isn't set up."""
         self._gateways = dict(gateways)
 
     def send(self, channel: str, to: str, text: str, *, subject: str, key: str) -> None:

@@ -21,9 +21,9 @@ from adapters.errors import CrmError
 from bridge import log, security
 from bridge.budget import SharedBudget
 from bridge.keys import Keys, KeyTrouble, Role
-from bridge.notify import Gateway, HttpGateway, Notifier, SmtpGateway
+from bridge.notify import Gateway, HttpGateway, LogoutGateway, Notifier, SmtpGateway
 from bridge.seal import Keyring, Mac, Opener, Pseudonyms, Sealer, Siv
-from bridge.services import check_row, clients
+from bridge.services import check_row, clients, signing_out
 from bridge.services.clients import Clients, ClientTrouble
 from bridge.services.identities import IdentityKeys
 from bridge.services.passwords import Passwords
@@ -178,7 +178,7 @@ def worker_parts(environ: Mapping[str, str] = os.environ) -> DrainParts:
         mapping=mapping,
         opener=Opener(keys["private"]),
         mac=Mac(keys["envelope"]),
-        notifier=Notifier(dict(_gateways(settings.notify))),
+        notifier=Notifier(dict(_gateways(settings))),
         check_value=shared_check(keys),
         replicas=settings.redis.queue_replicas,
         call_seconds=settings.crm.worker_timeout + settings.crm.connect_timeout,
@@ -211,9 +211,11 @@ _NO_CHECK_ROW = (
 )
 
 
-def _gateways(notify: Any) -> Iterator[tuple[str, Gateway]]:
+def _gateways(settings: Settings) -> Iterator[tuple[str, Gateway]]:
+    sandbox = settings.environment != "production"
+    yield signing_out.CHANNEL, LogoutGateway(settings.egress, loopback=sandbox)
     for channel in ("sms", "mail"):
-        of = getattr(notify, channel)
+        of = getattr(settings.notify, channel)
         if of.kind == "http":
             yield channel, HttpGateway(url=of.url, channel=channel, token=of.token)
         elif of.kind == "smtp":

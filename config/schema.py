@@ -141,6 +141,11 @@ class OauthPart(Part):
     step_up_seconds = _whole(
         "Password, addresses, identities and erasing need a sign-in this recent", 600, 60, 86400
     )
+    step_up_acr = _text(
+        "How strong that sign-in must be: `aal1`, or `aal2` for password and code together",
+        load_default="aal1",
+        validate=validate.OneOf(["aal1", "aal2"]),
+    )
     stamp_check_seconds = _whole(
         "Refresh asks the CRM after this long without a read", 3600, 60, 86400
     )

@@ -47,7 +47,6 @@ def _allowed(call: Call, account: Account) -> None:
     the sign-in is old."""
     current = call.form.get("current_password")
     if current is None:
-        seconds = call.parts.settings.oauth.step_up_seconds
-        step_up.required(call.by, call.parts.clock(), seconds)
+        step_up.required(call.by, call.parts.clock(), call.parts.settings.oauth)
     elif not credentials.is_current(call.parts, account, current):
         raise Problem("validation", [FieldError("/current_password", "wrong")])

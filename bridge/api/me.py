@@ -19,7 +19,7 @@ from bridge.api.call import Call, bad_parameter, query
 from bridge.api.prefer import preferences
 from bridge.api.seldom import Seldom
 from bridge.errors import FieldError, Problem
-from bridge.services import members, profiles, receipts, step_up, versions
+from bridge.services import members, profiles, receipts, signing_out, step_up, versions
 from bridge.services.members import Holder, SessionOver
 from bridge.store import StoreDown
 from bridge.writes.write import Base, Outcome
@@ -47,7 +47,7 @@ def change(call: Call) -> Response:
         raise Problem("validation", [FieldError("", "empty")])
     profiles.check_edit(call.parts.settings.profile, call.form, call.parts.clock())
     if "email" in call.form:  # a claim may send a code there
-        step_up.required(call.by, call.parts.clock(), call.parts.settings.oauth.step_up_seconds)
+        step_up.required(call.by, call.parts.clock(), call.parts.settings.oauth)
     accepted = writing.accept(
         call,
         "update",
@@ -82,7 +82,7 @@ def _still_there(call: Call) -> None:
 
 
 def _erased(call: Call, outcome: Outcome) -> Response:
-    call.parts.grants.revoke_member(call.member_id)
+    signing_out.everywhere(call.parts, call.member_id)
     at, issuer = int(outcome.at), call.parts.settings.issuer
     receipt = receipts.erasure(call.parts.id_token_key, issuer, outcome.op, at)
     erased_at = datetime.fromtimestamp(at, UTC)

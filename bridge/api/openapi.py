@@ -78,7 +78,7 @@ def _view(parts: WebParts, made: Shapes, route: Route) -> Callable[..., Response
     def view(**path: str) -> Response:
         caller = None if route.who is Who.ANYBODY else admit(parts, route.who, route.scopes)
         if route.fresh and caller is not None:
-            step_up.required(caller, parts.clock(), parts.settings.oauth.step_up_seconds)
+            step_up.required(caller, parts.clock(), parts.settings.oauth)
         given = body.load(form, readable) if form else {}
         response = route.view(Call(parts, made, caller, given, path))
         if policy:

@@ -22,6 +22,7 @@ from bridge.api import (
     otp,
     registrations,
     resets,
+    sessions,
     vouching,
 )
 from bridge.api.bearer import Who
@@ -171,6 +172,18 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "DELETE", "/v1/me/identities/<id>", identities.unlink, Who.MEMBER, ("account:write",),
         "Unlink", {204: "", 202: "OperationShown"}, parameters=(KEY, PREFER), fresh=True,
+    ),
+    Route(
+        "GET", "/v1/me/sessions", sessions.read, Who.MEMBER, ("account:read",),
+        "Read where the member is signed in", {200: "SessionsShown"},
+    ),
+    Route(
+        "DELETE", "/v1/me/sessions", sessions.end_all, Who.MEMBER, ("account:write",),
+        "Sign out everywhere", {204: ""},
+    ),
+    Route(
+        "DELETE", "/v1/me/sessions/<id>", sessions.end, Who.MEMBER, ("account:write",),
+        "Sign out one session", {204: ""},
     ),
     Route(
         "POST", "/v1/proofs", vouching.create, Who.CLIENT, ("identities:vouch",),

@@ -97,6 +97,25 @@ class VouchForm(Strict):
     value = fields.String(required=True, validate=validate.Length(min=3, max=200))
 
 
+class SessionShown(Schema):
+    """Where the member is signed in. `id` is the `sid` of the session's id_tokens; `device`: one of
+    wechat, tablet, phone, desktop, other; `used_at`: the last refresh."""
+
+    id = fields.String(required=True)
+    client_id = fields.String(required=True)
+    client_name = fields.Dict(required=True)
+    device = fields.String(required=True)
+    signed_in_at = fields.AwareDateTime(required=True, format="iso")
+    used_at = fields.AwareDateTime(required=True, format="iso")
+    is_current = fields.Boolean(required=True)
+
+
+class SessionsShown(Schema):
+    """All of them, the newest first."""
+
+    sessions = fields.List(fields.Nested(SessionShown), required=True)
+
+
 class IdentityShown(Schema):
     """What signs the member in. `value` is null for WeChat."""
 

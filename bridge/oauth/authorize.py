@@ -18,6 +18,7 @@ from bridge.oauth.grants import Approval
 from bridge.oauth.needs import Needs
 from bridge.oauth.request import BridgeRequest, navigated
 from bridge.oauth.server import Server
+from bridge.services import sign_in
 from bridge.store.sessions import Session, SignedIn, sign_in_url
 
 PROMPTS = ("none", "login", "consent", "select_account")
@@ -66,6 +67,9 @@ def _refused(server: Server, error: OAuth2Error) -> Response:
 
 def _arrive(parts: Needs) -> _Visit:
     session = parts.sessions.load(flask.request.cookies.get(parts.sessions.cookie_name))
+    if session is not None and parts.grants.any_ended(session.grants):
+        parts.sessions.end(session)  # the member signed it out from elsewhere
+        session = None
     given = navigated()
     if "continue" not in given:
         return _Visit(given, session, None, None)
@@ -126,6 +130,8 @@ def _fresh_sign_in(parts: Needs, visit: _Visit) -> SignedIn | None:
 
 def _holds(parts: Needs, visit: _Visit, who: SignedIn) -> bool:
     if parts.grants.epoch(who.member_id) != who.epoch:
+        return False
+    if sign_in.missing(who, visit.parameters.get("acr_values", "")):
         return False
     if visit.since is not None and who.auth_time >= visit.since:
         return True  # signed in for this very request

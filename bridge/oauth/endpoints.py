@@ -13,6 +13,7 @@ from bridge.oauth.clients import METHODS, SECRET
 from bridge.oauth.errors import Refusal, headers
 from bridge.oauth.id_token import ALG
 from bridge.oauth.needs import Needs
+from bridge.services import signing_out
 from bridge.services.clients import Client
 from bridge.services.subjects import pairwise, subject_of
 from bridge.store.grants import Caller
@@ -101,9 +102,9 @@ class EndSession(EndSessionEndpoint):  # type: ignore[misc]
         claims = end_session_request.id_token_claims
         if claims is None:
             return
-        parts.grants.revoke_grant(str(claims.get("sid", "")))
+        signing_out.here(parts, str(claims.get("sid", "")))
         session = parts.sessions.load(flask.request.cookies.get(parts.sessions.cookie_name))
         if session is None or claims.get("sid") not in session.grants:
             return
         for grant_id in parts.sessions.end(session):
-            parts.grants.revoke_grant(grant_id)
+            signing_out.here(parts, grant_id)

@@ -8,6 +8,7 @@ nothing.
 from dataclasses import dataclass
 from typing import Any
 
+import flask
 from authlib.oauth2.rfc6749 import TokenMixin, scope_to_list
 from authlib.oauth2.rfc6749.grants import (
     AuthorizationCodeGrant,
@@ -20,7 +21,7 @@ from adapters.errors import CrmError
 from bridge.oauth.clients import METHODS, SECRET
 from bridge.oauth.errors import Refusal
 from bridge.oauth.needs import Needs
-from bridge.services import members, subjects
+from bridge.services import agents, members, subjects
 from bridge.services.clients import CLIENT_ONLY, Client
 from bridge.services.members import Holder, SessionOver
 from bridge.store.grants import Authorization, Code, Grant, Issued
@@ -137,7 +138,8 @@ def code_for(
 ) -> Code:
     """What a code stands for that `client` gets for a sign-in of `who`."""
     authorization = authorized(parts, client, who, scope)
-    return Code(authorization, redirect_uri=redirect_uri, challenge=challenge, nonce=nonce)
+    agent = agents.coarse(flask.request.headers.get("User-Agent", ""))
+    return Code(authorization, redirect_uri, challenge, nonce=nonce, device=agent)
 
 
 def authorized(parts: Needs, client: Client, who: SignedIn, scope: str) -> Authorization:

@@ -11,7 +11,7 @@ from bridge.oauth.id_token import ALG
 from bridge.oauth.needs import Needs
 from bridge.services.client_keys import ALGORITHMS
 from bridge.services.clients import GRANT_TYPES, SCOPES
-from bridge.services.sign_in import ACR
+from bridge.services.sign_in import ACRS
 
 SIGNED = ("token", "revocation", "introspection")
 """Endpoints at which a client may authenticate by a signed assertion."""
@@ -31,6 +31,8 @@ def metadata(issuer: str) -> dict[str, Any]:
         "end_session_endpoint": f"{issuer}/oauth/logout",
         "device_authorization_endpoint": f"{issuer}/oauth/device_authorization",
         "authorization_challenge_endpoint": f"{issuer}/oauth/challenge",
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "jwks_uri": f"{issuer}/oauth/jwks",
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
@@ -47,7 +49,7 @@ def metadata(issuer: str) -> dict[str, Any]:
         },
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": [ALG],
-        "acr_values_supported": [ACR],
+        "acr_values_supported": list(ACRS),
         "prompt_values_supported": list(PROMPTS),
         "ui_locales_supported": ["zh-CN", "en"],
         "claims_supported": [*CLAIMS, *PROFILE],

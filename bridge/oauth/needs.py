@@ -12,6 +12,7 @@ from bridge.store.assertions import UsedAssertions
 from bridge.store.devices import Devices
 from bridge.store.grants import Grants
 from bridge.store.sessions import Sessions
+from bridge.writes.mailbox import Mailboxes
 
 
 class Needs(Protocol):
@@ -29,6 +30,8 @@ class Needs(Protocol):
     def devices(self) -> Devices: ...
     @property
     def used_assertions(self) -> UsedAssertions: ...
+    @property
+    def mailboxes(self) -> Mailboxes: ...
     @property
     def crm(self) -> Reader: ...
     @property

@@ -12,12 +12,20 @@ from adapters.errors import CrmError
 from bridge.edge.request import trace
 from bridge.errors import Problem, from_crm
 from bridge.pages import codes, forms
-from bridge.pages.frame import finish, href, show, visitor, waiting, words
+from bridge.pages.frame import (
+    finish,
+    href,
+    show,
+    visitor,
+    waiting,
+    waiting_parameters,
+    words,
+)
 from bridge.pages.trouble import in_place
 from bridge.pages.visit import page
 from bridge.parts import current
-from bridge.services import proofs
-from bridge.services.sign_in import Attempt, by_password, by_proof
+from bridge.services import proofs, signing_out
+from bridge.services.sign_in import Attempt, by_password, by_proof, joined, missing
 from bridge.store.sessions import Session, SignedIn, continue_url
 
 BOTH = ("GET", "POST")
@@ -40,6 +48,9 @@ def sign_in() -> ResponseReturnValue:
     """Identifier and password. Every failure reads the same."""
     pending = waiting() is not None
     if flask.request.method != "POST":
+        if _one_factor_more() == "otp":
+            visitor().data["notice"] = "sign_in.one_more"
+            return flask.redirect(href("sign_in_mobile"), 303)
         return show("sign_in.html", pending=pending, notice=codes.notice())
     t, form = words(), flask.request.form
     identifier, password = forms.plain(form.get("identifier", ""))[:254], form.get("password", "")
@@ -88,13 +99,19 @@ def _proven(ticket: str) -> ResponseReturnValue:
 BY_CODE = codes.Proving("sign-in", "sign_in_mobile", "sign_in_code", "sign_in_again", _proven)
 
 
+def _one_factor_more() -> str:
+    """What the request that waits still needs of whoever has just signed in here."""
+    asked = waiting_parameters().get("acr_values", "")
+    return missing(visitor().signed_in, asked) if "continue" in flask.request.args else ""
+
+
 def enter(found: SignedIn) -> ResponseReturnValue:
     """Sign this browser in under a new session id, and go on with what waits. Nothing that was
     typed or proven on the way stays in the session."""
     session, handle = visitor(), waiting()
     device = session.data.get(DEVICE)
     session.data = kept_language(session) | ({DEVICE: device} if device else {})
-    current().sessions.sign_in(session, found)
+    current().sessions.sign_in(session, joined(session.signed_in, found))
     page = href("device" if device else "signed_in")
     return flask.redirect(continue_url(handle) if handle else page, 303)
 
@@ -127,7 +144,7 @@ def sign_out() -> ResponseReturnValue:
     if flask.request.method != "POST":
         return flask.redirect(href("signed_in"), 303)
     for grant in current().sessions.sign_out(session):
-        current().grants.revoke_grant(grant)
+        signing_out.here(current(), grant)
     session.data = kept_language(session)
     return flask.redirect(href("signed_out"), 303)
 

@@ -13,13 +13,12 @@ from adapters.base import Found, Trace
 from adapters.errors import NotFound
 from bridge import log
 from bridge.errors import Problem
-from bridge.services import messages, traces
+from bridge.services import messages, signing_out, traces
 from bridge.services.identities import IdentityKeys, Reader
 from bridge.services.members import GUARDS, belongs
 from bridge.services.messages import CHANNELS, Message
 from bridge.services.subjects import stamp_digest
 from bridge.store import StoreDown
-from bridge.store.grants import Grants
 
 FIELDS = (
     "credential",
@@ -34,15 +33,13 @@ FIELDS = (
 """What an account is read with, besides GUARDS."""
 
 
-class Needs(messages.Needs, Protocol):
+class Needs(messages.Needs, signing_out.Needs, Protocol):
     """The parts that account matters work with."""
 
     @property
     def crm(self) -> Reader: ...
     @property
     def identity_keys(self) -> IdentityKeys: ...
-    @property
-    def grants(self) -> Grants: ...
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ def end_sessions(parts: Needs, member_id: str, stamp: str) -> None:
     """Sign the member out everywhere, and let no sign-in survive that read the stamp before
     `stamp`. To be done when the change is handed in, and once more when the CRM has it: a sign-in
     in between still knows the old password. Raises StoreDown."""
-    parts.grants.revoke_member(member_id, stamp_digest(parts.names, stamp))
+    signing_out.everywhere(parts, member_id, stamp_digest(parts.names, stamp))
 
 
 def whose(account: Account, client: str, trace: Trace) -> dict[str, str]:

@@ -16,6 +16,7 @@ Not for: tokens or codes. There is no registration by request: a client is added
         leeway: 10                        # seconds in which a refresh may be repeated
         audiences: ["https://cms.example.com"]   # besides this API
         cors_origins: ["https://www.example.com"]
+        backchannel_logout_uri: "https://www.example.com/signed-out"   # told of ended sessions
         reset_uri: "https://www.example.com/new-password"   # where links of its resets lead
         first_party: true
       - client_id: shop                   # its browser part is /bff (docs/frontends.md)
@@ -136,6 +137,7 @@ class Client:
     reset_uri: str = ""
     bff: Bff | None = None
     challenge: frozenset[str] = frozenset()
+    backchannel_logout_uri: str = ""
 
     def secret_holds(self, secret: str) -> bool:
         """True for the client's secret, or the one before it; constant time. A public client has
@@ -217,6 +219,7 @@ def _client(entry: dict[str, Any]) -> Client:
         reset_uri=entry["reset_uri"],
         bff=_bff(entry["bff"]),
         challenge=frozenset(entry["challenge"]),
+        backchannel_logout_uri=entry["backchannel_logout_uri"],
         **rest,
     )
 
@@ -334,6 +337,7 @@ class _Entry(_Strict):
     reset_uri = fields.String(load_default="")
     challenge = fields.List(fields.String(validate=validate.OneOf(STEPS)), load_default=list)
     bff = fields.Nested(_Bff, load_default=None, allow_none=True)
+    backchannel_logout_uri = fields.String(load_default="")
     first_party = fields.Boolean(load_default=False)
 
     @validates_schema(skip_on_field_errors=True)
@@ -367,6 +371,9 @@ def _rules(entry: Mapping[str, Any]) -> Iterator[tuple[bool, str, str]]:
     yield not page or plain, "reset_uri", "Not an exact https, loopback or app URI without a query."
     whole = bool(entry["secret"]) and "refresh_token" in grants and "openid" in scopes
     yield not entry["bff"] or whole, "bff", "Needs a secret, refresh_token and the scope openid."
+    told = entry["backchannel_logout_uri"]
+    web = is_redirect(told) and told.startswith("http")
+    yield not told or web, "backchannel_logout_uri", "Not an exact https or loopback URI."
     own = "client_credentials" in grants
     yield own or not scopes & CLIENT_ONLY, "scopes", "One of them needs client_credentials."
 

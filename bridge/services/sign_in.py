@@ -7,7 +7,7 @@ for names that nobody has, too.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from adapters.base import Found, Trace
@@ -25,8 +25,10 @@ from bridge.store.sessions import SignedIn
 
 FLOOR_SECONDS = 0.4
 """No answer to a password comes sooner, since the CRM answers "not found" faster than "found"."""
-ACR = "aal1"
-"""One factor (NIST SP 800-63B). Stronger ones come with step-up."""
+ACRS = ("aal1", "aal2")
+"""One factor, two factors (NIST SP 800-63B), the weaker first."""
+TOGETHER_SECONDS = 600
+"""Two sign-ins of one member in one browser within this are two factors, if they are of two."""
 
 
 class _Settings(Protocol):
@@ -106,6 +108,42 @@ def _id_of(trace: Trace | None) -> str:
     return traces.trace_id(trace.traceparent) if trace else ""
 
 
+def joined(before: SignedIn | None, now: SignedIn) -> SignedIn:
+    """A sign-in on top of the one before in the same browser: password and code together are two
+    factors, as long as both are recent and nothing was signed out in between. Two factors are
+    never the half of a new pair: each of a pair was given for it."""
+    if before is None or before.acr != ACRS[0]:
+        return now
+    same = ("member_id", "epoch", "stamp")
+    if any(getattr(before, name) != getattr(now, name) for name in same):
+        return now
+    methods = {*before.amr, *now.amr}
+    recent = now.auth_time - before.auth_time <= TOGETHER_SECONDS
+    if not recent or not {"pwd", "otp"} <= methods:
+        return now
+    return replace(now, amr=(*sorted(methods), "mfa"), acr=ACRS[1])
+
+
+def level(acr: str) -> int:
+    """How strong; 0 for one that isn't ours."""
+    return ACRS.index(acr) + 1 if acr in ACRS else 0
+
+
+def asked_level(acr_values: str) -> int:
+    """The least that satisfies an authorize request: any of those it names will do, and one that
+    we don't know is no demand (OpenID Connect Core section 3.1.2.1: voluntary)."""
+    known = [level(each) for each in acr_values.split() if level(each)]
+    return min(known, default=0)
+
+
+def missing(who: SignedIn | None, acr_values: str) -> str:
+    """The factor that a sign-in still needs for a request: `pwd` or `otp`; "" for none, or where
+    nobody signed in yet."""
+    if who is None or level(who.acr) >= asked_level(acr_values):
+        return ""
+    return "pwd" if "otp" in who.amr else "otp"
+
+
 def _name(identifier: str, region: str) -> tuple[str, str]:
     """(kind, normal form), or ("", what was typed) for what can't be anybody's name."""
     try:
@@ -153,7 +191,7 @@ def _signed_in(parts: Needs, found: SignIn, amr: tuple[str, ...]) -> SignedIn | 
         subject=record.get("subject") or found.member_id,
         auth_time=int(parts.clock()),
         amr=amr,
-        acr=ACR,
+        acr=ACRS[0],
         stamp=stamp,
         epoch=epoch,
     )

@@ -30,12 +30,14 @@ class Authorization:
 @dataclass(frozen=True)
 class Code:
     """An authorization that waits for its client. `challenge`: S256 (RFC 7636). `grant_id`: of the
-    grant that it will give, known beforehand so that the browser's session can end it."""
+    grant that it will give, known beforehand so that the browser's session can end it. `device`:
+    coarsely, what the browser runs on (`services/agents.py`)."""
 
     authorization: Authorization
     redirect_uri: str
     challenge: str
     nonce: str = ""
+    device: str = ""
     grant_id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
 
@@ -49,6 +51,27 @@ class Grant:
     authorization: Authorization
     ends_at: int
     checked_at: int
+
+
+@dataclass(frozen=True)
+class Live:
+    """A grant of the member's as they may see it: which client, since when, used when, on what.
+    Epoch seconds. Nothing of it is sealed."""
+
+    id: str
+    client_id: str
+    since: int
+    used: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A grant that ended just now. `subject`: the pairwise one."""
+
+    id: str
+    client_id: str
+    subject: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ ids only. They take the time from Redis, so that all processes agree on it.
 
 A grant `gr:<gid>` is a hash: cid (client), uid (keyed hash of the member), gen (the generation of
 refresh token that is good now), rot (when it was rotated), ep (the member's epoch at birth), abs
-(when it ends at the latest), chk (when the CRM was last asked), rec (sealed record).
+(when it ends at the latest), chk (when the CRM was last asked), rec (sealed record), at
+(when it was made), dev (coarsely, on what).
 """
 
 LOOK = """
@@ -36,7 +37,7 @@ if (redis.call('GET', KEYS[6]) or '0') ~= ARGV[4] then return 'epoch' end
 local now = tonumber(redis.call('TIME')[1])
 local left = tonumber(ARGV[5]) - now
 redis.call('HSET', KEYS[3], 'cid', ARGV[2], 'uid', ARGV[6], 'gen', 0, 'rot', now,
-  'ep', ARGV[4], 'abs', ARGV[5], 'chk', now, 'rec', ARGV[7])
+  'ep', ARGV[4], 'abs', ARGV[5], 'chk', now, 'rec', ARGV[7], 'at', now, 'dev', ARGV[12])
 redis.call('EXPIRE', KEYS[3], math.min(tonumber(ARGV[8]), left))
 redis.call('SET', KEYS[4], ARGV[9], 'EX', ARGV[10])
 redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
@@ -47,9 +48,9 @@ return 'ok'
 """
 """KEYS code, used, grant, access token, member's grants, member's epoch, ended. ARGV gid, client,
 tombstone's life, epoch, absolute end, uid, grant record, idle life, token record, token life, index
-life. Consumes the code, leaves the tombstone and makes the grant. An epoch that was raised since
-the sign-in refuses, so a sign-in that races a reset doesn't outlive it; so does a grant that was
-ended before it was made."""
+life, device. Consumes the code, leaves the tombstone and makes the grant. An epoch that was raised
+since the sign-in refuses, so a sign-in that races a reset doesn't outlive it; so does a grant that
+was ended before it was made."""
 
 ROTATE = """
 local v = redis.call('HMGET', KEYS[1], 'cid', 'gen', 'rot', 'ep', 'abs')
@@ -95,26 +96,57 @@ return record
 under."""
 
 END_GRANT = """
-local v = redis.call('HMGET', KEYS[1], 'uid', 'cid')
+local v = redis.call('HMGET', KEYS[1], 'uid', 'cid', 'rec')
 if not v[1] then
   if ARGV[2] == '' then redis.call('SET', KEYS[2], 1, 'EX', ARGV[3]) end
   return 0
 end
 if ARGV[2] ~= '' and v[2] ~= ARGV[2] then return 0 end
 redis.call('ZREM', 'sub:' .. v[1], ARGV[1])
-return redis.call('DEL', KEYS[1])
+redis.call('DEL', KEYS[1])
+return {v[2], v[3]}
 """
 """KEYS grant, ended. ARGV gid, client (empty: whoever's it is), a code's life. A grant whose code
-still waits is not there yet; what is left says that it shall not be."""
+still waits is not there yet; what is left says that it shall not be. Gives client and record."""
+
+LIST = """
+local found = {}
+for _, gid in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  local v = redis.call('HMGET', 'gr:' .. gid, 'cid', 'at', 'rot', 'dev', 'ep')
+  if v[1] and v[5] == (redis.call('GET', KEYS[2]) or '0') then
+    for _, value in ipairs({gid, v[1], v[2] or v[3], v[3], v[4] or ''}) do
+      found[#found + 1] = value
+    end
+  end
+end
+return found
+"""
+"""KEYS member's grants, member's epoch. Five values for each grant that lives."""
+
+END_APART = """
+local v = redis.call('HMGET', KEYS[1], 'uid', 'cid', 'rec')
+if v[1] ~= ARGV[1] then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[2])
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[3], 1, 'EX', ARGV[3])
+return {v[2], v[3]}
+"""
+"""KEYS grant, member's grants, ended. ARGV uid, gid, seconds. Ends the grant from elsewhere, if it
+is this member's: the mark tells the browser that it came from. Gives client and record."""
 
 END_MEMBER = """
 if ARGV[2] ~= '' then redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[3]) end
 redis.call('INCR', KEYS[1])
 redis.call('EXPIRE', KEYS[1], ARGV[1])
-local gids = redis.call('ZRANGE', KEYS[2], 0, -1)
-for _, gid in ipairs(gids) do redis.call('DEL', 'gr:' .. gid) end
+local ended = {}
+for _, gid in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+  local v = redis.call('HMGET', 'gr:' .. gid, 'cid', 'rec')
+  if redis.call('DEL', 'gr:' .. gid) == 1 then
+    for _, value in ipairs({gid, v[1], v[2]}) do ended[#ended + 1] = value end
+  end
+end
 redis.call('DEL', KEYS[2])
-return #gids
+return ended
 """
 """KEYS member's epoch, member's grants, member's newest stamp. ARGV index life, digest of a stamp
 that was just given (empty: it didn't change), its seconds."""

@@ -14,7 +14,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +25,10 @@ from bridge.store.authorizations import (
     Authorization,
     Caller,
     Code,
+    Ended,
     Grant,
     Issued,
+    Live,
     from_json,
     to_json,
 )
@@ -36,6 +38,7 @@ from bridge.store.connection import Redis
 __all__ = ["Authorization", "Caller", "Code", "Grant", "Grants", "Issued", "Lives", "digest"]
 
 STAMP_SECONDS = 120  # longer than any sign-in takes from its read of the CRM to its end
+APART_SECONDS = 7200  # the longest that a browser's session may be left alone
 USED_SECONDS = 3600  # a tombstone outlives every access token that its grant can give
 
 
@@ -80,6 +83,7 @@ class Grants:
         self._check = redis.script(scripts.CHECK)
         self._end_grant = redis.script(scripts.END_GRANT)
         self._end_member = redis.script(scripts.END_MEMBER)
+        self._list, self._end_apart = redis.script(scripts.LIST), redis.script(scripts.END_APART)
         self._checked = redis.script(scripts.CHECKED)
 
     # -- sign-in ---------------------------------------------------------------------------------
@@ -104,6 +108,7 @@ class Grants:
             "redirect_uri": code.redirect_uri,
             "challenge": code.challenge,
             "nonce": code.nonce,
+            "device": code.device,
             "grant_id": code.grant_id,
         }
         self._redis.do("SET", key, self._seal("code", key, plain), "EX", self._lives.code)
@@ -161,6 +166,7 @@ class Grants:
                 record,
                 seconds,
                 self._lives.index,
+                code.device,
             ],
         )
         if answer != "ok":
@@ -261,23 +267,58 @@ class Grants:
         if caller is not None and caller.client_id == client_id:
             self._redis.do("DEL", f"at:{name}")
 
-    def revoke_grant(self, grant_id: str) -> None:
-        """Sign out here: the grant and all its tokens are dead, and its code if it still waits."""
-        self._end(grant_id, "")
+    def revoke_grant(self, grant_id: str) -> list[Ended]:
+        """Sign out here: the grant and all its tokens are dead, and its code if it still waits.
+        Gives the grant, where there was one."""
+        return self._end(grant_id, "")
 
-    def revoke_member(self, member_id: str, stamp: str = "") -> int:
+    def revoke_apart(self, member_id: str, grant_id: str) -> list[Ended]:
+        """Sign out one session from another: as `revoke_grant`, if it is this member's; and the
+        browser that it was given to is signed out too (`any_ended`)."""
+        uid = self._uid(member_id)
+        keys = [f"gr:{grant_id}", f"sub:{uid}", f"used:{grant_id}"]
+        answer = self._end_apart(keys, [uid, grant_id, APART_SECONDS])
+        return self._ended([grant_id, *answer]) if answer else []
+
+    def any_ended(self, grant_ids: Iterable[str]) -> bool:
+        """Was one of these ended from elsewhere?"""
+        keys = [f"used:{grant_id}" for grant_id in grant_ids]
+        return bool(keys and self._redis.do("EXISTS", *keys))
+
+    def of_member(self, member_id: str) -> list[Live]:
+        """The member's grants that live, the newest first."""
+        uid = self._uid(member_id)
+        flat = self._list([f"sub:{uid}", f"ep:{uid}"], [])
+        rows = zip(*[iter(flat)] * 5, strict=True)
+        found = [Live(id, client, int(at), int(rot), dev) for id, client, at, rot, dev in rows]
+        return sorted(found, key=lambda each: -each.since)
+
+    def revoke_member(self, member_id: str, stamp: str = "") -> list[Ended]:
         """Sign out everywhere: every grant of the member, and every sign-in under way. `stamp`:
-        digest of the one that the CRM is being given, where it changes. Gives how many grants
+        digest of the one that the CRM is being given, where it changes. Gives the grants that
         there were."""
         uid = self._uid(member_id)
         keys = [f"ep:{uid}", f"sub:{uid}", f"st:{uid}"]
-        return int(self._end_member(keys, [self._lives.index, stamp, STAMP_SECONDS]))
+        return self._ended(self._end_member(keys, [self._lives.index, stamp, STAMP_SECONDS]))
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _end(self, grant_id: str, client_id: str) -> None:
+    def _end(self, grant_id: str, client_id: str) -> list[Ended]:
         keys = [f"gr:{grant_id}", f"used:{grant_id}"]
-        self._end_grant(keys, [grant_id, client_id, self._lives.code])
+        answer = self._end_grant(keys, [grant_id, client_id, self._lives.code])
+        return self._ended([grant_id, *answer]) if answer else []
+
+    def _ended(self, flat: list[str]) -> list[Ended]:
+        return [
+            Ended(id, client, self._subject_in(id, record))
+            for id, client, record in zip(*[iter(flat)] * 3, strict=True)
+        ]
+
+    def _subject_in(self, grant_id: str, record: str) -> str | None:
+        try:
+            return from_json(self._open("grant", f"gr:{grant_id}", record)).subject
+        except SealBroken:
+            return None
 
     def _uid(self, member_id: str) -> str:
         return self._names.of("grants.member", member_id)

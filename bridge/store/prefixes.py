@@ -30,7 +30,7 @@ PREFIXES: tuple[Prefix, ...] = (
     Prefix("at:", "tokens", "string", 600, "access token's record, by hash", "web keyring"),
     Prefix("gr:", "tokens", "hash", 90 * DAY, "grant: generation, sealed member", "web keyring"),
     Prefix("code:", "tokens", "string", 60, "authorization code's record, by hash", "web keyring"),
-    Prefix("used:", "tokens", "string", 3600, "a used code's grant", "names a grant only"),
+    Prefix("used:", "tokens", "string", 7200, "a used code's grant; an ended one", "a grant's id"),
     Prefix("sub:", "tokens", "zset", 90 * DAY, "a member's grants", "names grants only"),
     Prefix("ep:", "tokens", "string", 90 * DAY, "a member's epoch of sign-outs", "a number"),
     Prefix("st:", "tokens", "string", 120, "digest of a stamp that was just changed", "keyed hash"),

@@ -23,6 +23,7 @@ from bridge.services.passwords import Passwords
 from bridge.services.proofs import Purpose
 from bridge.services.scenes import Scenes
 from bridge.services.subjects import stamp_digest
+from bridge.store.authorizations import Ended, Live
 from bridge.store.challenges import About, Started
 from bridge.store.grants import Caller
 from bridge.store.limits import WINDOWS
@@ -32,6 +33,7 @@ from bridge.writes.write import Outcome, Write, operations_of, operations_text, 
 from mappings.loader import load
 
 KEY = [("k1", b"k" * 32)]
+ID_TOKEN_KEY = ECKey.generate_key("P-256", {"kid": "e1", "use": "sig", "alg": "ES256"})
 ISSUER = "https://members.example.com"
 MAPPING = load("mappings/memory.yaml")
 EVERY = frozenset(
@@ -67,16 +69,24 @@ class Grants:
     def check(self, token: str) -> Caller | None:
         return self.callers.get(token)
 
-    def revoke_grant(self, grant_id: str) -> None:
-        self.ended.append(grant_id)
-        self.callers = {t: c for t, c in self.callers.items() if c.grant_id != grant_id}
+    def of_member(self, member_id: str) -> list[Live]:
+        callers = [c for c in self.callers.values() if c.member_id == member_id]
+        return [Live(c.grant_id, c.client_id, 10, 20, "phone") for c in callers]
 
-    def revoke_member(self, member_id: str, stamp: str = "") -> int:
+    def revoke_apart(self, member_id: str, grant_id: str) -> list[Ended]:
+        own = [c for c in self.callers.values() if c.member_id == member_id]
+        return self.revoke_grant(grant_id) if grant_id in {c.grant_id for c in own} else []
+
+    def revoke_grant(self, grant_id: str) -> list[Ended]:
+        self.ended.append(grant_id)
+        gone = [c for c in self.callers.values() if c.grant_id == grant_id]
+        self.callers = {t: c for t, c in self.callers.items() if c.grant_id != grant_id}
+        return [Ended(c.grant_id, c.client_id, c.subject) for c in gone]
+
+    def revoke_member(self, member_id: str, stamp: str = "") -> list[Ended]:
         self.stamps[member_id] = stamp
         gone = [c.grant_id for c in self.callers.values() if c.member_id == member_id]
-        for grant_id in gone:
-            self.revoke_grant(grant_id)
-        return len(gone)
+        return [ended for grant_id in gone for ended in self.revoke_grant(grant_id)]
 
     def note_checked(self, grant_id: str) -> None:
         self.checked.append(grant_id)
@@ -238,7 +248,7 @@ class Api:
             consents=CONSENTS,
             profile=SimpleNamespace(required=["given_name"], wanted=["email"], minimum_age=14),
             limits=SimpleNamespace(**dict.fromkeys(WINDOWS, 5)),
-            oauth=SimpleNamespace(step_up_seconds=600),
+            oauth=SimpleNamespace(step_up_seconds=600, step_up_acr="aal1"),
             claims=SimpleNamespace(enabled=False),
             brand=SimpleNamespace(name={"en": "Brand"}, stores={}),
             http=SimpleNamespace(**{"serve_docs": True, "max_body": 65536} | http),
@@ -255,13 +265,13 @@ class Api:
             etags=Siv(b"e" * 32),
             operation_key=Pseudonyms(b"o" * 32),
             record_key=Pseudonyms(b"r" * 32),
-            id_token_key=ECKey.generate_key("P-256", {"kid": "e1"}),
             scenes=Scenes(KEY, lambda: self.now),
             mailboxes=self.mailboxes,
             grants=self.grants,
             limits=self.limits,
             challenges=self.challenges,
             links=self.links,
+            id_token_key=ID_TOKEN_KEY,
             clients=Clients({}),
             tokens=SimpleNamespace(do=lambda *_: "PONG"),
             queue=SimpleNamespace(do=lambda *_: "PONG"),
@@ -292,7 +302,7 @@ class Api:
             "audience": (ISSUER,),
             "auth_time": int(self.now),
             "amr": (),
-            "acr": "",
+            "acr": "aal1",
             "stamp": stamp,
             "subject": None,
             "issued_at": 0,

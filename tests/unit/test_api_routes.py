@@ -98,6 +98,21 @@ def test_an_old_sign_in_is_challenged(api: Api, route: Route) -> None:
     )
 
 
+@pytest.mark.parametrize(("acr", "status"), [("aal1", 401), ("aal2", 404), ("", 401)])
+def test_a_weak_sign_in_is_challenged_where_the_operator_says_so(
+    api: Api, acr: str, status: int
+) -> None:
+    """`oauth.step_up_acr`: a recent sign-in isn't enough then; the challenge names the level."""
+    api.parts.settings.oauth.step_up_acr = "aal2"
+    token = api.token(api.member(), acr=acr)
+    answer = api.call("DELETE", "/v1/me/identities/" + "A" * 22, token)
+    assert answer.status_code == status
+    if status == 401:
+        assert answer.headers["WWW-Authenticate"] == (
+            'Bearer error="insufficient_user_authentication", max_age="600", acr_values="aal2"'
+        )
+
+
 def test_what_matters_needs_a_fresh_sign_in() -> None:
     """The routes that change who can sign in, that can't be undone, or that hand out everything."""
     assert {(route.method, route.path) for route in ROUTES if route.fresh} == {

@@ -245,7 +245,7 @@ def test_signing_out_everywhere_ends_all_grants_and_later_ones_live(redis, membe
     mine = [redeem(grants, replace(code, grant_id=f"{code.grant_id}-{n}"))[1] for n in range(3)]
     other = replace(code.authorization, member_id=member + "-other")
     theirs = redeem(grants, replace(code, authorization=other, grant_id=code.grant_id + "o"))[1]
-    assert grants.revoke_member(member) == 3
+    assert len(grants.revoke_member(member)) == 3
     assert [grants.check(issued.access_token) for issued in mine] == [None] * 3
     assert grants.check(theirs.access_token)
     anew = replace(code.authorization, epoch=grants.epoch(member))
@@ -461,3 +461,61 @@ def _soon(holds, seconds: float) -> bool:
             return True
         time.sleep(0.005)
     return bool(holds())
+
+
+# -- the member's own sessions ---------------------------------------------------------------------
+
+
+def test_a_member_sees_what_is_signed_in(redis, member, code):
+    """Each grant that lives, with its client and device; not what ended, nor anybody else's."""
+    grants = make(redis)
+    redeem(grants, replace(code, device="phone"))
+    redeem(grants, replace(code, grant_id=f"{code.grant_id}-b", device="desktop"))
+    redeem(grants, replace(code, grant_id=f"{code.grant_id}-c"))
+    grants.revoke_grant(f"{code.grant_id}-c")
+    found = {live.id: live for live in grants.of_member(member)}
+    assert {id: live.device for id, live in found.items()} == {
+        code.grant_id: "phone",
+        f"{code.grant_id}-b": "desktop",
+    }
+    live = found[code.grant_id]
+    assert live.client_id == "portal"
+    assert abs(live.since - time.time()) < 60
+    assert live.used == live.since
+    assert grants.of_member(member + "-other") == []
+
+
+def test_a_session_ends_from_another_one(redis, member, code):
+    """Its tokens are dead, the others live, and its browser is told apart."""
+    grants = make(redis)
+    _, kept = redeem(grants, code)
+    _, gone = redeem(grants, replace(code, grant_id=f"{code.grant_id}-b"))
+    (ended,) = grants.revoke_apart(member, f"{code.grant_id}-b")
+    assert (ended.client_id, ended.subject) == ("portal", "canary-subject")
+    assert grants.check(gone.access_token) is None
+    assert grants.of_refresh_token(gone.refresh_token) is None
+    assert grants.check(kept.access_token)
+    assert [live.id for live in grants.of_member(member)] == [code.grant_id]
+    assert grants.any_ended([code.grant_id, f"{code.grant_id}-b"])
+    assert not grants.any_ended([code.grant_id])
+    assert not grants.any_ended([])
+
+
+def test_nobody_ends_another_members_session(redis, member, code):
+    """An id that leaked ends nothing for anybody else."""
+    grants = make(redis)
+    _, issued = redeem(grants, code)
+    assert grants.revoke_apart(member + "-other", code.grant_id) == []
+    assert grants.check(issued.access_token)
+    assert not grants.any_ended([code.grant_id])
+
+
+def test_what_ended_everywhere_is_told(redis, member, code):
+    """Each grant once, with whom it was for."""
+    grants = make(redis)
+    redeem(grants, code)
+    told = grants.revoke_member(member)
+    assert [(each.id, each.client_id, each.subject) for each in told] == [
+        (code.grant_id, "portal", "canary-subject")
+    ]
+    assert grants.revoke_member(member) == []

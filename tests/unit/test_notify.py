@@ -14,6 +14,7 @@ from bridge.notify import (
     GatewayMisconfigured,
     GatewayUnavailable,
     HttpGateway,
+    LogoutGateway,
     Notifier,
     NotifyError,
     SmtpGateway,
@@ -172,3 +173,74 @@ def test_a_line_break_makes_no_header() -> None:
     for to, subject in ((f"{TO}\nBcc: x@example.com", "s"), (TO, "s\r\nBcc: x@example.com")):
         with pytest.raises(Undeliverable):
             gateway.send(to, TEXT, subject, "op")
+
+
+@contextmanager
+def client(status: int = 200) -> Iterator[tuple[str, list[Any]]]:
+    """A client's back-channel address."""
+    seen: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            seen.append((self.path, self.headers["Content-Type"], body))
+            self.send_response(status)
+            self.send_header("Location", "http://127.0.0.1:9/")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            """Quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/signed-out", seen
+        server.shutdown()
+
+
+def test_a_logout_token_is_posted_as_a_form() -> None:
+    """OpenID Connect Back-Channel Logout 1.0 section 2.5."""
+    with client() as (url, seen):
+        LogoutGateway([], loopback=True).send(url, "a.b.c", "", "op1")
+    form = "application/x-www-form-urlencoded"
+    assert seen == [("/signed-out", form, "logout_token=a.b.c")]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, Undeliverable), (503, GatewayUnavailable), (302, GatewayMisconfigured)],
+)
+def test_a_client_that_does_not_take_a_logout(status: int, error: type[NotifyError]) -> None:
+    """400 is final (section 2.8), trouble is tried again, a redirect is not followed."""
+    with client(status) as (url, _), pytest.raises(error):
+        LogoutGateway([], loopback=True).send(url, "a.b.c", "", "op1")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://elsewhere.example.com/signed-out",
+        "http://www.example.com/signed-out",
+        "https://www.example.com@elsewhere.example.com/",
+        "https://169.254.169.254/latest",
+        "file:///etc/passwd",
+        "http://127.0.0.1:{port}/signed-out",
+        "https://[broken",
+    ],
+)
+def test_only_listed_hosts_are_told(url: str) -> None:
+    """The address comes from the web tier; in production the worker calls https hosts of `egress`
+    and nothing else, this machine included."""
+    with client() as (own, seen):
+        gateway = LogoutGateway(["www.example.com"], loopback=False)
+        port = own.split(":")[2].split("/")[0]
+        with pytest.raises(Undeliverable):
+            gateway.send(url.format(port=port), "a.b.c", "", "op1")
+    assert seen == []
+
+
+def test_a_listed_host_is_called() -> None:
+    """It is refused by nobody but the network."""
+    gateway = LogoutGateway(["localhost.invalid", "localhost.invalid:8443"], loopback=False)
+    for url in ("https://localhost.invalid/x", "https://localhost.invalid:8443/x"):
+        with pytest.raises(GatewayUnavailable):
+            gateway.send(url, "a.b.c", "", "op1")

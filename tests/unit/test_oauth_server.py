@@ -1,5 +1,6 @@
 """The authorization server, asked by Authlib's client, judged by joserfc and Authlib's models."""
 
+from dataclasses import replace
 from urllib.parse import quote_plus, urlsplit
 
 import pytest
@@ -10,6 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from adapters.errors import Unreachable
+from bridge.services import signing_out
 from tests.support.oauth_site import (
     CALLBACK,
     CMS,
@@ -420,6 +422,29 @@ def test_a_changed_stamp_ends_the_session_at_the_next_check(site):
         site.add_member()
 
 
+@pytest.mark.parametrize("changed", [{"state": "inactive"}, {"stamp": "stamp-2"}, {"master": "it"}])
+def test_what_staff_change_ends_a_session_within_the_stated_bound(site, changed):
+    """Deactivated, given a new stamp, merged away: a session that reads nothing goes on until the
+    refresh that asks the CRM, `stamp_check_seconds` after the last look, and no longer."""
+    first = site.tokens()
+    other = "10000000-0000-4000-8000-000000000009"
+    site.crm.create("member", other, {"state": "active"})
+    changed = {"state": "inactive", "master": other} if "master" in changed else changed
+    version = site.crm.get("member", MEMBER, ["stamp"]).version
+    site.crm.update("member", MEMBER, changed, version)
+    try:
+        site.now.ahead = 3500
+        second = site.refresh(first["refresh_token"]).json()
+        site.now.ahead = 3601
+        answer = site.refresh(second["refresh_token"])
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+        assert site.userinfo(second["access_token"]).status_code == 401
+    finally:
+        for id in (MEMBER, other):
+            site.crm.erase("member", id)
+        site.add_member()
+
+
 def test_a_crm_in_trouble_costs_no_session(site, monkeypatch):
     """503 with Retry-After, and the refresh token is not used up."""
     first = site.tokens()
@@ -759,3 +784,59 @@ def test_userinfo_wants_a_bearer_token_in_the_header(site):
     ):
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+# -- signed out from elsewhere ---------------------------------------------------------------------
+
+
+def test_a_browser_that_was_signed_out_from_elsewhere_signs_in_again(site):
+    """The member ended its session from another device: the browser gets no tokens by itself."""
+    browser = signed_in(site)
+    again = go(site, browser)
+    assert "code=" in again.headers["Location"]
+    lives = site.parts.grants.of_member(MEMBER)
+    code = query(again.headers["Location"])["code"]
+    tokens = site.post("token", "portal", code_form(code, VERIFIER)).json()
+    (new,) = [live for live in site.parts.grants.of_member(MEMBER) if live not in lives]
+    assert new.device == "other"
+    assert site.parts.grants.revoke_apart(MEMBER, new.id)
+    assert site.userinfo(tokens["access_token"]).status_code == 401
+    assert go(site, browser).headers["Location"].startswith("/sign-in")
+    site.authorize(browser, site.issuer + go(site, browser).headers["Location"])
+    assert "code=" in go(site, browser).headers["Location"]
+
+
+def test_logging_out_at_one_client_tells_the_others(site, monkeypatch):
+    """RP-initiated logout ends what the browser was given, and each client is told once."""
+    told = []
+    monkeypatch.setattr(signing_out, "_tell", lambda parts, ended: told.extend(ended))
+    browser = signed_in(site)
+    got = query(go(site, browser).headers["Location"])["code"]
+    tokens = site.post("token", "portal", code_form(got, VERIFIER)).json()
+    other = query(go(site, browser, client_id="other").headers["Location"])["code"]
+    site.post("token", "other", code_form(other, VERIFIER))
+    hint = {"id_token_hint": tokens["id_token"]}
+    browser.get(site.issuer + "/oauth/logout", params=hint, timeout=10)
+    assert sorted(each.client_id for each in told) == ["other", "portal"]
+
+
+# -- step-up ---------------------------------------------------------------------------------------
+
+
+def test_a_stronger_level_is_asked_for_and_told(site):
+    """`acr_values=aal2` sends whoever signed in with one factor on; two factors are in the
+    id_token, and `prompt=none` says that a sign-in is needed."""
+    browser = signed_in(site)
+    assert go(site, browser, acr_values="aal2").headers["Location"].startswith("/sign-in")
+    refused = go(site, browser, acr_values="aal2", prompt="none")
+    assert query(refused.headers["Location"])["error"] == "login_required"
+    assert "code=" in go(site, browser, acr_values="aal1 urn:unknown").headers["Location"]
+    sessions = site.parts.sessions
+    session = sessions.load(browser.cookies[sessions.cookie_name])
+    session.signed_in = replace(session.signed_in, acr="aal2", amr=("otp", "pwd", "mfa"))
+    sessions.save(session)
+    code = query(go(site, browser, acr_values="aal2").headers["Location"])["code"]
+    tokens = site.post("token", "portal", code_form(code, VERIFIER)).json()
+    keys = KeySet([site.parts.id_token_key])
+    claims = jwt.decode(tokens["id_token"], keys, algorithms=["ES256"]).claims
+    assert (claims["acr"], claims["amr"]) == ("aal2", ["otp", "pwd", "mfa"])
