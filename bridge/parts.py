@@ -70,6 +70,11 @@ class Reader:
         """See `Adapter.find`."""
         return self._adapter.find(kind, key, value, fields, trace=trace)
 
+    def check_password(self, name: str, password: str, *, trace: Trace | None = None) -> bool:
+        """For a CRM that `checks_passwords`. Raises Unsupported where it doesn't."""
+        asked = {"name": name, "password": password}
+        return bool(self._adapter.run("check_password", asked, trace=trace)["right"])
+
 
 @dataclass(frozen=True)
 class WebParts:

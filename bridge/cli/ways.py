@@ -66,6 +66,7 @@ _NAMED_OTHERWISE: Mapping[Field, Ways] = {
     ("member", "legacy_credential"): Ways(
         ("/sign-in (page, password)", "PUT /v1/me/password (current_password)"), ()
     ),
+    ("member", "portal_name"): Ways((), ()),
     ("identity", "value"): Ways(
         (
             *_PROVING,

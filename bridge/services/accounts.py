@@ -23,6 +23,7 @@ from bridge.store import StoreDown
 FIELDS = (
     "credential",
     "legacy_credential",
+    "portal_name",
     "language",
     "identities.kind",
     "identities.value",

@@ -23,7 +23,7 @@ from bridge.seal import Pseudonyms
 from bridge.services import accounts, consents, credentials, identities, proofs
 from bridge.services.consents import Answer
 from bridge.services.credentials import START_WITHIN, Tools, Visit, new_stamp
-from bridge.services.identities import NotNormal, Reader, normalise
+from bridge.services.identities import Crm, NotNormal, normalise
 from bridge.services.members import GUARDS
 from bridge.services.proofs import Proof
 from bridge.store.limits import Limits
@@ -37,7 +37,7 @@ MOVED = "number-moved"
 _FACTS = ("email", "birth_date", "card_number", "subject", *accounts.FIELDS)
 
 
-class Finder(Reader, Protocol):
+class Finder(Crm, Protocol):
     """A reader that finds by a key or a column, too."""
 
     def find(
@@ -253,8 +253,8 @@ def _fits(tools: ClaimTools, found: Found, facts: Facts) -> bool:
 def _was_used(tools: ClaimTools, found: Found) -> bool:
     """Has somebody signed in to it, or could they? Then what many know of a person isn't enough."""
     record = found.record
-    passwords = record.get("credential") or record.get("legacy_credential")
-    return bool(passwords or accounts.of(found, tools.identity_keys).identities)
+    password = any(record.get(n) for n in ("credential", "legacy_credential", "portal_name"))
+    return password or bool(accounts.of(found, tools.identity_keys).identities)
 
 
 def _same(given: str | None, known: str | None) -> bool:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from adapters.base import Operation, Trace
+from adapters.capabilities import Capabilities
 from bridge import security
 from bridge.errors import FieldError, Problem
 from bridge.seal import Pseudonyms
 from bridge.services import accounts, identities, passwords, proofs
 from bridge.services.accounts import Account
+from bridge.services.identities import Crm
 from bridge.services.passwords import Passwords
 from bridge.services.proofs import Proof
 from bridge.services.sign_in import fits
@@ -31,9 +33,13 @@ class Tools(accounts.Needs, proofs.LinkNeeds, Protocol):
     """What a change of password works with; the web process's parts have all of it."""
 
     @property
+    def crm(self) -> Crm: ...
+    @property
     def mapping(self) -> Mapping: ...
     @property
     def passwords(self) -> Passwords: ...
+    @property
+    def capabilities(self) -> Capabilities: ...
     @property
     def limits(self) -> Limits: ...
     @property
@@ -93,7 +99,7 @@ def is_current(tools: Tools, account: Account, password: str) -> bool:
     """Is it the account's password? Tries are counted as sign-ins are. Raises Problem (`too-many`,
     `busy`), StoreDown."""
     tools.limits.hit("sign_ins_per_identifier", "member", account.member_id)
-    return fits(tools.passwords, account.record, password)
+    return fits(tools, account.record, password)
 
 
 def set_password(

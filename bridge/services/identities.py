@@ -138,6 +138,13 @@ class Reader(Protocol):
         """As `adapters.base.Adapter.get`."""
 
 
+class Crm(Reader, Protocol):
+    """What a sign-in may ask it."""
+
+    def check_password(self, name: str, password: str, *, trace: Trace | None = None) -> bool:
+        """Where the CRM `checks_passwords`: is it that of whom the CRM knows by `name`?"""
+
+
 def row_of(crm: Reader, identity_id: str, trace: Trace | None = None) -> Found | None:
     """An address's row, None where there is none; `holder_of` says whose it is. Raises CrmError."""
     try:

@@ -17,7 +17,7 @@ from bridge.services.passwords import Passwords, weakness
 from bridge.writes.mailbox import Accepted
 from bridge.writes.write import Base, Write, operation_id, operations_of
 
-FIELDS = ("credential", "legacy_credential", "last_operations")
+FIELDS = ("credential", "legacy_credential", "portal_name", "last_operations")
 """Of the member, for a sign-in by password."""
 _START_WITHIN = 300.0  # seconds
 _ROUTE = "rehash"
@@ -46,9 +46,12 @@ class Needs(Protocol):
 def renew(parts: Needs, found: SignIn, password: str, trace: Trace | None) -> None:
     """Append the member's new hash, where there is a reason to and the CRM tells versions.
     `found` with FIELDS; `password` fitted. Raises nothing that would end the sign-in."""
-    stored, version = found.member.record.get("credential"), found.member.version
+    record, version = found.member.record, found.member.version
+    stored = record.get("credential")
     current = stored is not None and not parts.passwords.outdated(found.member_id, stored)
-    if current or not version or weakness(password) is not None:
+    # Where the CRM checks a password itself, there it stays.
+    theirs = stored is None and not record.get("legacy_credential")
+    if current or theirs or not version or weakness(password) is not None:
         return
     try:
         _append(parts, found, password, trace)

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from adapters.base import Found, Trace
+from adapters.capabilities import Capabilities
 from bridge import security
 from bridge.errors import Problem
 from bridge.seal import Pseudonyms
 from bridge.services import identities, rehash, traces
-from bridge.services.identities import IdentityKeys, NotNormal, Reader, SignIn
+from bridge.services.identities import Crm, IdentityKeys, NotNormal, SignIn
 from bridge.services.passwords import Passwords
 from bridge.services.proofs import Proof
 from bridge.services.subjects import stamp_digest
@@ -40,7 +41,7 @@ class Needs(rehash.Needs, Protocol):
     """The parts that a sign-in works with."""
 
     @property
-    def crm(self) -> Reader: ...
+    def crm(self) -> Crm: ...
     @property
     def identity_keys(self) -> IdentityKeys: ...
     @property
@@ -53,6 +54,8 @@ class Needs(rehash.Needs, Protocol):
     def grants(self) -> Grants: ...
     @property
     def settings(self) -> _Settings: ...
+    @property
+    def capabilities(self) -> Capabilities: ...
     @property
     def clock(self) -> Callable[[], float]: ...
 
@@ -162,20 +165,37 @@ def _try(parts: Needs, kind: str, value: str, attempt: Attempt) -> SignedIn | No
     if found is None:
         parts.passwords.check_nobody(attempt.password)
         return None
-    if not fits(parts.passwords, found.member, attempt.password):
+    if not fits(parts, found.member, attempt.password, attempt.trace):
         return None
     rehash.renew(parts, found, attempt.password, attempt.trace)
     return _signed_in(parts, found, ("pwd",))
 
 
-def fits(passwords: Passwords, member: Found, password: str) -> bool:
-    """By the member's own hash; by another system's only where there is none of ours. Raises
-    Problem("busy")."""
-    stored = member.record.get("credential")
-    if passwords.check(member.id, stored, password):
+class Checks(Protocol):
+    """The parts that tell whether a password is a member's."""
+
+    @property
+    def passwords(self) -> Passwords: ...
+    @property
+    def crm(self) -> Crm: ...
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+
+def fits(parts: Checks, member: Found, password: str, trace: Trace | None = None) -> bool:
+    """By the member's own hash; by another system's, or by the CRM's own check, only where there
+    is none of ours. `member` with `rehash.FIELDS`. Raises Problem("busy"), CrmError."""
+    record = member.record
+    if parts.passwords.check(member.id, record.get("credential"), password):
         return True
-    foreign = None if stored else member.record.get("legacy_credential")
-    return foreign is not None and passwords.check_foreign(foreign, password)
+    if record.get("credential"):
+        return False
+    foreign, name = record.get("legacy_credential"), record.get("portal_name")
+    if foreign and parts.passwords.check_foreign(foreign, password):
+        return True
+    if not (name and parts.capabilities.checks_passwords):
+        return False
+    return parts.crm.check_password(name, password, trace=trace)
 
 
 def _signed_in(parts: Needs, found: SignIn, amr: tuple[str, ...]) -> SignedIn | None:

@@ -22,5 +22,8 @@ class CredentialSchema(Schema):
     # Another system's hash of the same password (ASP.NET Identity's, as Power Pages keeps it): it
     # counts until the member's first sign-in here, which replaces it.
     legacy_credential = text(200, personal=True, system=True, secret=True)
+    # The name by which a CRM that checks passwords itself knows the member
+    # (`run("check_password", …)`).
+    portal_name = text(100, personal=True, system=True)
     # Changes at "sign out everywhere"; grants carry a digest of it.
     stamp = text(64, system=True, secret=True)

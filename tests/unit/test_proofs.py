@@ -76,6 +76,7 @@ def parts(redis, monkeypatch):
         passwords=Passwords(Keyring(KEY)),
         crm=Memory(MAPPING, Remote({}, {}, None, FreeBudget(), "read")),
         operation_key=Pseudonyms(b"o" * 32),
+        capabilities=Memory.capabilities,
         clock=lambda: now.at,
     )
 

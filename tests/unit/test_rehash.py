@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from adapters.base import Found
+from adapters.capabilities import Capabilities
 from adapters.errors import Unreachable
 from bridge.errors import Problem
 from bridge.seal import Keyring, Pseudonyms
@@ -34,6 +35,17 @@ class Mailboxes:
         self.writes.append(write)
 
 
+class Portal:
+    """A CRM that checks passwords itself."""
+
+    def __init__(self):
+        self.asked = []
+
+    def check_password(self, name, password, *, trace=None):
+        self.asked.append(name)
+        return (name, password) == ("ann", PASSWORD)
+
+
 @pytest.fixture
 def parts():
     return SimpleNamespace(
@@ -42,6 +54,8 @@ def parts():
         operation_key=Pseudonyms(b"o" * 32),
         mailboxes=Mailboxes(),
         clock=lambda: 1_800_000_000.0,
+        crm=Portal(),
+        capabilities=Capabilities(checks_passwords=True),
     )
 
 
@@ -58,12 +72,34 @@ def renewed(parts, who, password=PASSWORD):
 def test_the_other_systems_hash_fits_only_where_there_is_none_of_ours(parts):
     """It isn't bound to its member, so it never stands beside one that is."""
     foreign = found(legacy_credential=KNOWN["v3 sha256"])
-    assert sign_in.fits(parts.passwords, foreign.member, PASSWORD)
-    assert not sign_in.fits(parts.passwords, foreign.member, "another password")
+    assert sign_in.fits(parts, foreign.member, PASSWORD)
+    assert not sign_in.fits(parts, foreign.member, "another password")
     ours = parts.passwords.hash_for(MEMBER, "chosen since then")
     both = found(legacy_credential=KNOWN["v3 sha256"], credential=ours)
-    assert not sign_in.fits(parts.passwords, both.member, PASSWORD)
-    assert sign_in.fits(parts.passwords, both.member, "chosen since then")
+    assert not sign_in.fits(parts, both.member, PASSWORD)
+    assert sign_in.fits(parts, both.member, "chosen since then")
+
+
+def test_the_crm_checks_the_password_of_a_member_without_a_hash_of_ours(parts):
+    """By the name that it knows them by; it stays the CRM's password, so nothing is written."""
+    portal = found(portal_name="ann")
+    assert sign_in.fits(parts, portal.member, PASSWORD)
+    assert not sign_in.fits(parts, portal.member, "another password")
+    assert renewed(parts, portal) == []
+
+
+def test_the_crm_is_not_asked_where_there_is_a_hash_of_ours(parts):
+    """A password that was chosen here is the one that counts."""
+    ours = parts.passwords.hash_for(MEMBER, "chosen since then")
+    assert not sign_in.fits(parts, found(portal_name="ann", credential=ours).member, PASSWORD)
+    assert parts.crm.asked == []
+
+
+def test_a_crm_that_checks_no_passwords_is_not_asked(parts):
+    """The capability decides, not the mapping."""
+    parts.capabilities = Capabilities()
+    assert not sign_in.fits(parts, found(portal_name="ann").member, PASSWORD)
+    assert parts.crm.asked == []
 
 
 def test_the_first_sign_in_replaces_the_other_systems_hash(parts):

@@ -26,6 +26,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "master": ("mergedinto",),
     "credential": ("credentialhash",),
     "legacy_credential": ("passwordhash",),
+    "portal_name": ("portalname",),
     "stamp": ("securitystamp",),
     "last_operations": ("lastops",),
     "kind": ("identitykind", "identitytype", "type"),
