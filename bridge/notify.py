@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 _CONNECT, _READ = 3.0, 8.0
+_LOCAL = ("127.0.0.1", "::1", "localhost")
 _BAD_CREDENTIALS = (401, 403, 404)
 _BUSY = (408, 425, 429)
 
@@ -80,6 +81,24 @@ def _raise_for(status: int) -> None:
     raise Undeliverable
 
 
+def listed(url: str, hosts: Iterable[str]) -> bool:
+    """Is it an https URL of one of `hosts` (host, or host:port)?"""
+    try:
+        parts = urlsplit(url)
+        named = {parts.hostname, parts.netloc}
+    except ValueError:
+        return False
+    return parts.scheme == "https" and not named.isdisjoint(hosts)
+
+
+def _is_local(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and parts.hostname in _LOCAL
+    except ValueError:
+        return False
+
+
 class LogoutGateway:
     """Logout tokens to clients (OpenID Connect Back-Channel Logout 1.0, section 2.5). The address
     comes from the web tier, so only hosts on the operator's list are called. `hosts`: as `egress`,
@@ -104,14 +123,7 @@ class LogoutGateway:
         _raise_for(answer.status_code)
 
     def _allowed(self, to: str) -> bool:
-        try:
-            parts = urlsplit(to)
-            host, listed = parts.hostname or "", {parts.hostname, parts.netloc} & self._hosts
-        except ValueError:
-            return False
-        if self._loopback and host in ("127.0.0.1", "::1", "localhost"):
-            return parts.scheme in ("http", "https")
-        return parts.scheme == "https" and bool(listed)
+        return listed(to, self._hosts) or (self._loopback and _is_local(to))
 
 
 class SmtpGateway:

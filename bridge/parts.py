@@ -21,7 +21,7 @@ from adapters.errors import CrmError
 from bridge import log, security
 from bridge.budget import SharedBudget
 from bridge.keys import Keys, KeyTrouble, Role
-from bridge.notify import Gateway, HttpGateway, LogoutGateway, Notifier, SmtpGateway
+from bridge.notify import Gateway, HttpGateway, LogoutGateway, Notifier, SmtpGateway, listed
 from bridge.seal import Keyring, Mac, Opener, Pseudonyms, Sealer, Siv
 from bridge.services import check_row, clients, signing_out
 from bridge.services.clients import Clients, ClientTrouble
@@ -244,7 +244,7 @@ def foundation(
     if role == "web":
         known = files.read("oauth.clients_file", lambda path: clients.load(ROOT / path))
     if settings is not None and known is not None:
-        problems += _bff_secrets(settings, known)
+        problems += _bff_secrets(settings, known) + _not_let_out(settings, known)
     if settings is not None:
         crm = settings.crm
         problems += registry.check_options(crm.adapter, crm.options, crm.credential)
@@ -307,6 +307,18 @@ def _not_in_profile(settings: Settings, mapping: CrmMapping) -> list[str]:
         for part in ("required", "wanted")
         for name in getattr(settings.profile, part)
         if name not in known
+    ]
+
+
+def _not_let_out(settings: Settings, known: Clients) -> list[str]:
+    """The worker calls no host that isn't in `egress`, so such a client would never be told."""
+    if settings.environment != "production":
+        return []
+    return [
+        f"clients: {client.client_id}: the host of backchannel_logout_uri isn't in `egress`"
+        for client in known
+        if client.backchannel_logout_uri
+        and not listed(client.backchannel_logout_uri, settings.egress)
     ]
 
 

@@ -1,10 +1,12 @@
 """Where a member is signed in, signing out there, and clients that are told."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from joserfc import jwt
 
+from bridge import parts
 from bridge.errors import Problem
 from bridge.services import agents
 from bridge.services.clients import Client, Clients
@@ -142,3 +144,23 @@ def test_a_device_is_one_word(agent: str, device: str) -> None:
     """Enough to know one's own by; nothing that could tell two phones apart."""
     assert agents.coarse(agent) == device
     assert device in agents.AGENTS
+
+
+@pytest.mark.parametrize(
+    ("uri", "environment", "told"),
+    [
+        (TOLD, "production", False),
+        ("https://elsewhere.example.com/out", "production", True),
+        ("http://www.example.com/out", "production", True),
+        ("https://[broken", "production", True),
+        ("", "production", False),
+        ("http://127.0.0.1:8765/out", "sandbox", False),
+    ],
+)
+def test_a_client_that_could_never_be_told_is_a_mistake_at_start(
+    uri: str, environment: str, told: bool
+) -> None:
+    """The worker calls hosts of `egress` only, so the operator hears of others before."""
+    settings: Any = SimpleNamespace(environment=environment, egress=["www.example.com"])
+    known = Clients({"site": Client("site", {}, public=True, backchannel_logout_uri=uri)})
+    assert bool(parts._not_let_out(settings, known)) is told
