@@ -5,10 +5,12 @@ import secrets
 import pytest
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from bridge.oauth.assertions import TYPE
+from bridge.seal import b64
 from bridge.services.client_keys import trouble
 from tests.support.oauth_site import ODD_SECRET, SECRET, SIGNER, served
 from tests.support.tokens import at_once, tokens_server, web
@@ -141,8 +143,8 @@ def test_one_way_of_authentication_at_a_time(site):
     form["grant_type"] = "client_credentials"
     basic = site.post("token", None, form, auth=("till", SECRET))
     assert (basic.status_code, basic.json()["error"]) == (400, "invalid_request")
-    assert refused(ask(site, assertion, client_id="till"))
-    assert refused(ask(site, assertion, client_assertion_type="urn:x"))
+    assert refused(ask(site, signed(claims(site)), client_id="till"))
+    assert refused(ask(site, signed(claims(site)), client_assertion_type="urn:x"))
 
 
 def test_a_client_with_keys_has_no_secret(site):
@@ -165,6 +167,12 @@ def public(key):
     return {**key.as_dict(private=False), "kid": "k"}
 
 
+def weak_rsa():
+    """A public key of 1024 bits."""
+    n = rsa.generate_private_key(65537, 1024).public_key().public_numbers().n  # noqa: S505
+    return {"kty": "RSA", "kid": "k", "e": "AQAB", "n": b64(n.to_bytes(128, "big"))}
+
+
 @pytest.mark.filterwarnings("ignore:Key size")
 @pytest.mark.parametrize(
     ("keys", "good"),
@@ -172,7 +180,7 @@ def public(key):
         ([public(ECKey.generate_key("P-256"))], True),
         ([public(OKPKey.generate_key("Ed25519"))], True),
         ([public(RSAKey.generate_key(2048))], True),
-        ([{**public(RSAKey.generate_key(2048)), "n": "x" * 171}], False),
+        ([weak_rsa()], False),
         ([public(ECKey.generate_key("P-384"))], False),
         ([public(OKPKey.generate_key("X25519"))], False),
         ([{**ECKey.generate_key("P-256").as_dict(private=True), "kid": "k"}], False),
