@@ -111,7 +111,8 @@ test('grants, endpoints and methods that aren\'t served say so in OAuth\'s words
   const as = await discover('oidc')
   for (const [grant, error] of [
     ['password', 'unsupported_grant_type'],
-    ['urn:ietf:params:oauth:grant-type:device_code', 'unsupported_grant_type'],
+    ['urn:ietf:params:oauth:grant-type:device_code', 'unauthorized_client'],
+    ['urn:ietf:params:oauth:grant-type:token-exchange', 'unsupported_grant_type'],
     ['implicit', 'unsupported_grant_type'],
   ]) {
     const answer = await oauth.genericTokenEndpointRequest(
@@ -122,4 +123,28 @@ test('grants, endpoints and methods that aren\'t served say so in OAuth\'s words
       (e) => e.error === error,
     )
   }
+})
+
+test('a desktop is signed in by a phone, by the device grant', async () => {
+  const as = await discover('oauth2')
+  const desk = { client_id: 'desk' }
+  const asked = await oauth.processDeviceAuthorizationResponse(
+    as, desk,
+    await oauth.deviceAuthorizationRequest(
+      as, desk, oauth.None(), { scope: 'openid member:read' }, INSECURE,
+    ),
+  )
+  const poll = async () =>
+    oauth.processDeviceCodeResponse(
+      as, desk,
+      await oauth.deviceCodeGrantRequest(as, desk, oauth.None(), asked.device_code, INSECURE),
+    )
+  await assert.rejects(poll(), (e) => e.error === 'authorization_pending')
+  const phone = new Browser()
+  await signIn(phone, asked.verification_uri_complete)
+  assert.match(phone.page.html, new RegExp(asked.user_code))
+  await phone.submit({ answer: 'yes' })
+  const tokens = await poll()
+  assert.equal(oauth.getValidatedIdTokenClaims(tokens).aud, 'desk')
+  await assert.rejects(poll(), (e) => e.error === 'invalid_grant')
 })
