@@ -5,7 +5,9 @@
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from config import colours
 
 
 def _help(text: str) -> dict[str, Any]:
@@ -247,6 +249,31 @@ class SecurityEventsPart(Part):
     ca_file = _text("A CA of its own, other than the public ones", load_default="")
 
 
+def _scheme(text: str) -> fields.Dict:
+    return fields.Dict(
+        keys=fields.String(validate=validate.OneOf(tuple(colours.BRAND))),
+        values=fields.String(
+            validate=validate.Regexp(rf"^{colours.HEX.pattern}$", error="Not a colour #rrggbb.")
+        ),
+        load_default=dict,
+        metadata=_help(text),
+    )
+
+
+class ColoursPart(Part):
+    light = _scheme(
+        "Of the pages: " + "; ".join(f"`{name}` ({what})" for name, what in colours.BRAND.items())
+    )
+    dark = _scheme("The same names, for whoever has asked their device for dark pages")
+
+    @validates_schema(skip_on_field_errors=True)
+    def readable(self, data: dict[str, dict[str, str]], **_: Any) -> None:
+        """A pair that too few people could read is refused (WCAG 2.2 AA)."""
+        found = {name: list(colours.unreadable(name, given)) for name, given in data.items()}
+        if any(found.values()):
+            raise ValidationError({name: told for name, told in found.items() if told})
+
+
 class BrandPart(Part):
     name = fields.Dict(
         keys=fields.String(),
@@ -257,6 +284,21 @@ class BrandPart(Part):
     stores = fields.Dict(
         keys=fields.String(), load_default=dict, metadata=_help("{store code: {language: name}}")
     )
+    logo = _text(
+        "A picture file in place of the name at the head of the pages: `.svg` or `.png`, at most "
+        "100 kB, drawn at most 44 px high; the name is its alternative text",
+        load_default="",
+    )
+    picture = _text(
+        "A picture file behind the name, in place of the dial: `.svg`, `.png`, `.jpg` or `.webp`, "
+        "at most 300 kB. With a `band` colour and no picture there is none",
+        load_default="",
+    )
+    texts = _text(
+        "A YAML file {language: {section: {key: text}}} with what the pages are to say otherwise",
+        load_default="",
+    )
+    colours = _part(ColoursPart)
 
 
 class Root(Part):

@@ -1,16 +1,15 @@
 """Answers of the API that aren't problems. Not for: what they say of a member (`me.py`)."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import flask
-import orjson
 from flask import Response
 
 from adapters.errors import Unavailable
 from bridge.api.call import Call
 from bridge.api.prefer import Preferences, preferences
+from bridge.edge.json import plain
 from bridge.services import operations, versions
 from bridge.writes.mailbox import Accepted
 from bridge.writes.write import Outcome
@@ -20,17 +19,10 @@ RETRY_SECONDS = 1
 
 def json(body: Any, status: int = 200, **headers: str) -> Response:
     """`headers`: names with underscores."""
-    response = Response(orjson.dumps(body, _plain), status, mimetype="application/json")
+    response = Response(plain(body), status, mimetype="application/json")
     for name, value in headers.items():
         response.headers[name.replace("_", "-")] = value
     return response
-
-
-def _plain(value: Any) -> str:
-    """What JSON has no type for: amounts go as text, so that no client rounds them."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    raise TypeError
 
 
 def empty(status: int = 204, etag: str = "") -> Response:

@@ -16,6 +16,8 @@ from joserfc.jwk import ECKey
 from adapters import registry
 from adapters.errors import CrmError
 from bridge.keys import Keys, KeyTrouble, Role
+from bridge.pages import brand
+from bridge.pages.brand import BrandTrouble
 from bridge.parts import ROOT, foundation
 from bridge.services import clients
 from bridge.services.clients import ClientTrouble
@@ -105,7 +107,7 @@ def _told(check: Callable[[], Any]) -> list[str]:
         check()
     except KeyError:
         return []
-    except (MappingErrors, KeyTrouble, ClientTrouble) as trouble:
+    except (MappingErrors, KeyTrouble, ClientTrouble, BrandTrouble) as trouble:
         return trouble.problems
     return []
 
@@ -114,6 +116,8 @@ _FILES = (_mapping, _keys, _id_token_key, _clients, _adapter)
 
 
 def _sections(role: Role, settings: Settings) -> Iterator[str]:
+    if role == "web":
+        yield from _told(lambda: brand.load(settings.brand, ROOT))
     if role == "web" and settings.wechat.enabled:
         yield from _aes_keys(settings)
     if role == "worker":

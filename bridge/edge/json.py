@@ -1,9 +1,22 @@
-"""Flask's JSON by orjson. Not for: reading request bodies (`bridge/api/body.py` is stricter)."""
+"""JSON as it is answered: by orjson, for Flask and for ourselves. Not for: reading request bodies
+(`bridge/api/body.py` is stricter)."""
 
+from decimal import Decimal
 from typing import Any
 
 import orjson
 from flask.json.provider import JSONProvider
+
+
+def plain(body: Any) -> bytes:
+    """UTF-8. What JSON has no type for: amounts go as text, so that no client rounds them."""
+    return orjson.dumps(body, _amount)
+
+
+def _amount(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    raise TypeError
 
 
 class OrjsonProvider(JSONProvider):

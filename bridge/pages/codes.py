@@ -1,7 +1,7 @@
-"""The two pages that prove a mobile number: ask for the number, then for the code that was sent.
+"""The two pages that prove an address: ask for the number or e-mail, then for the code sent there.
 
 Not for: sending and checking codes (`bridge/services/codes.py`), or what the proof is good for.
-Joining and signing in both begin with them; what they keep is in the sealed session.
+Joining, signing in, and changes of an account use them; what they keep is in the sealed session.
 """
 
 from collections.abc import Callable
@@ -28,13 +28,17 @@ from bridge.store.challenges import RESEND_SECONDS
 @dataclass(frozen=True)
 class Proving:
     """One use of the two pages. `first`, `second`, `again`: their endpoints and the one that sends
-    another code. `proven`: goes on with the ticket."""
+    another code. `proven`: goes on with the ticket. `template`: of the first page. `kind`: of the
+    address that it asks for. `leave`: what the way back to it is called."""
 
     purpose: Purpose
     first: str
     second: str
     again: str
     proven: Callable[[str], ResponseReturnValue]
+    template: str = "mobile.html"
+    kind: str = "mobile"
+    leave: str = "otp.change"
 
     @property
     def joining(self) -> bool:
@@ -42,7 +46,7 @@ class Proving:
         return self.purpose == "registration"
 
     def kept(self) -> dict[str, str]:
-        """What the session knows of a code that was sent: challenge, mobile, time."""
+        """What the session knows of a code that was sent: challenge, kind, address, time."""
         found: dict[str, str] = visitor().data.get("code." + self.purpose) or {}
         return found
 
@@ -62,24 +66,26 @@ def address() -> str:
 
 
 def number(use: Proving) -> ResponseReturnValue:
-    """GET, POST: the number; a good one gets a code, whoever it belongs to."""
+    """GET, POST: the number or e-mail; a good one gets a code, whoever it belongs to."""
     if flask.request.method != "POST":
         return _number(use)
-    t, typed = words(), forms.plain(flask.request.form.get("mobile", ""))
+    t, kind = words(), use.kind
+    typed = forms.plain(flask.request.form.get(kind, ""))[:254]
     try:
-        mobile = normalise("mobile", typed, current().settings.region)
+        normal = normalise(kind, typed, current().settings.region)
     except NotNormal:
-        wrong = t("error.mobile") if typed else t("error.blank", label=t("field.mobile"))
-        return _number(use, 422, errors={"mobile": wrong}, values={"mobile": typed})
+        wrong = t(f"error.{kind}") if typed else t("error.blank", label=t(f"field.{kind}"))
+        return _number(use, 422, errors={kind: wrong}, values={kind: typed})
     try:
-        return send(use, mobile)
+        return send(use, normal)
     except Problem as problem:
-        return in_place(problem, "mobile.html", values={"mobile": typed}, **_first(use))
+        return in_place(problem, use.template, values={kind: typed}, **_first(use))
 
 
-def send(use: Proving, mobile: str) -> ResponseReturnValue:
-    """A code to this number (in normal form), and on to the page that takes it. Raises Problem."""
-    _send(use, mobile)
+def send(use: Proving, to: str, kind: str = "") -> ResponseReturnValue:
+    """A code to this address (in normal form; `kind` where it isn't that of the page), and on to
+    the page that takes it. Raises Problem."""
+    _send(use, kind or use.kind, to)
     return flask.redirect(href(use.second), 303)
 
 
@@ -102,22 +108,25 @@ def code(use: Proving) -> ResponseReturnValue:
 
 
 def again(use: Proving) -> ResponseReturnValue:
-    """POST: another code to the same number. Within a minute it is still the one before."""
+    """POST: another code to the same address. Within a minute it is still the one before."""
     kept = use.kept()
     if not kept or flask.request.method != "POST":
         return flask.redirect(href(use.second if kept else use.first), 303)
     early = _left(kept) > 0
     try:
-        _send(use, kept["mobile"])
+        _send(use, kept["kind"], kept["address"])
     except Problem as problem:
         return in_place(problem, "code.html", **_second(use))
     visitor().data["notice"] = "" if early else "otp.resent"
     return flask.redirect(href(use.second), 303)
 
 
-def masked(mobile: str) -> str:
-    """Enough to see that it is one's own: `138****8000`."""
-    local = mobile.removeprefix("+86")
+def masked(full: str) -> str:
+    """Enough to see that it is one's own: `138****8000`, `l****@example.com`."""
+    local, at, domain = full.rpartition("@")
+    if at:
+        return f"{local[:1]}****@{domain}"
+    local = full.removeprefix("+86")
     return f"{local[:3]}****{local[-4:]}"
 
 
@@ -127,16 +136,17 @@ def notice() -> str | None:
     return words()(key) if key else None
 
 
-def _send(use: Proving, mobile: str) -> None:
+def _send(use: Proving, kind: str, to: str) -> None:
     language = words().language
     asker = Asker(client(), visitor().binding, address(), language, trace())
-    challenge = codes.start(current(), "mobile", mobile, use.purpose, asker)
+    challenge = codes.start(current(), kind, to, use.purpose, asker)
     kept = use.kept()
     same = kept.get("challenge") == challenge
     sent = kept["sent"] if same else str(int(current().clock()))
     visitor().data["code." + use.purpose] = {
         "challenge": challenge,
-        "mobile": mobile,
+        "kind": kind,
+        "address": to,
         "sent": sent,
     }
 
@@ -147,7 +157,7 @@ def _left(kept: dict[str, str]) -> int:
 
 
 def _first(use: Proving) -> dict[str, Any]:
-    return {"joining": use.joining, "here": href(use.first)}
+    return {"joining": use.joining, "kind": use.kind, "here": href(use.first)}
 
 
 def _second(use: Proving) -> dict[str, Any]:
@@ -157,13 +167,15 @@ def _second(use: Proving) -> dict[str, Any]:
         "here": href(use.second),
         "resend": href(use.again),
         "change": href(use.first),
-        "address": masked(kept["mobile"]),
+        "leave": use.leave,
+        "mail": kept["kind"] == "email",
+        "address": masked(kept["address"]),
         "wait": _left(kept),
     }
 
 
 def _number(use: Proving, status: int = 200, **view: Any) -> Response:
-    return show("mobile.html", status, notice=notice(), **{**_first(use), **view})
+    return show(use.template, status, notice=notice(), **{**_first(use), **view})
 
 
 def _code(use: Proving, status: int = 200, errors: forms.Errors | None = None) -> Response:

@@ -18,6 +18,8 @@ from bridge.services.passwords import weakness
 from mappings.loader import Mapping as CrmMapping
 
 ASKED = ("given_name", "family_name", "email", "birth_date", "gender")
+EDITED = ("given_name", "family_name", "birth_date", "gender", "language")
+"""What a member changes without a proof."""
 OPTIONAL = frozenset(["gender"])
 DATE_PARTS = ("birth_year", "birth_month", "birth_day")
 Errors = dict[str, str]
@@ -39,6 +41,11 @@ def asked(mapping: CrmMapping) -> tuple[str, ...]:
     return tuple(name for name in ASKED if name in mapping.kinds["member"].fields)
 
 
+def edited(mapping: CrmMapping) -> tuple[str, ...]:
+    """What a member may change: what this CRM can hold of it."""
+    return tuple(name for name in EDITED if name in mapping.kinds["member"].fields)
+
+
 def plain(text: str) -> str:
     """Without spaces around it; full-width digits and letters as plain ones."""
     return unicodedata.normalize("NFKC", text).strip()
@@ -48,10 +55,7 @@ def details(
     form: Mapping[str, str], mapping: CrmMapping, purposes: Sequence[Mapping[str, Any]], t: Texts
 ) -> Details:
     """Read the third step. Sentences stand in the order of the page."""
-    raw = {name: plain(form.get(name, "")) for name in asked(mapping)}
-    if "birth_date" in raw:
-        raw["birth_date"] = _date(form)
-    profile, errors = _profile(raw, mapping, t)
+    profile, errors = _profile(_raw(form, asked(mapping)), mapping, t)
     password = form.get("password", "")
     weak = weakness(password)
     if weak:
@@ -62,6 +66,24 @@ def details(
         if purpose["required"] and purpose["purpose"] not in granted:
             errors["consent_" + purpose["purpose"]] = t("error.consent")
     return Details(profile, answers, password, errors)
+
+
+def edit(form: Mapping[str, str], mapping: CrmMapping, t: Texts) -> tuple[dict[str, Any], Errors]:
+    """The profile as it is to be, None for what was left empty, and what isn't right with it."""
+    names = edited(mapping)
+    raw = _raw(form, names)
+    filled = {name: value for name, value in raw.items() if value}
+    profile, wrong = _loaded(filled, names, mapping)
+    errors = {name: _sentence(t, name, wrong[name]) for name in names if name in wrong}
+    return dict.fromkeys(names) | profile, errors
+
+
+def typed(record: Mapping[str, Any]) -> dict[str, str]:
+    """A record as the fields of a form."""
+    values = {name: str(record.get(name) or "") for name in EDITED if name != "birth_date"}
+    born = record.get("birth_date")
+    parts = (f"{born.year}", f"{born.month}", f"{born.day}") if born else ("", "", "")
+    return values | dict(zip(DATE_PARTS, parts, strict=True))
 
 
 def errors_of(problem: Problem, t: Texts) -> Errors:
@@ -77,6 +99,13 @@ def errors_of(problem: Problem, t: Texts) -> Errors:
     return found
 
 
+def _raw(form: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    raw = {name: plain(form.get(name, "")) for name in names}
+    if "birth_date" in raw:
+        raw["birth_date"] = _date(form)
+    return raw
+
+
 def _date(form: Mapping[str, str]) -> str:
     year, month, day = (plain(form.get(name, "")) for name in DATE_PARTS)
     return f"{year}-{month:0>2}-{day:0>2}" if year or month or day else ""
@@ -87,19 +116,27 @@ def _profile(
 ) -> tuple[dict[str, Any], Errors]:
     filled = {name: value for name, value in raw.items() if value}
     wrong = {name: "blank" for name in raw if name not in filled and name not in OPTIONAL}
-    schema = mapping.schema("member")(only=tuple(raw))
-    try:
-        profile: dict[str, Any] = schema.load(filled)
-    except ValidationError as error:
-        profile = dict(error.valid_data) if isinstance(error.valid_data, dict) else {}
-        messages = error.messages if isinstance(error.messages, dict) else {}
-        wrong |= {name: _code(messages[name]) for name in raw if name in messages}
+    profile, malformed = _loaded(filled, tuple(raw), mapping)
+    wrong |= malformed
     if "email" in profile:
         try:
             profile["email"] = normalise("email", profile["email"], "")
         except NotNormal:
             wrong["email"] = "invalid"
     return profile, {name: _sentence(t, name, wrong[name]) for name in raw if name in wrong}
+
+
+def _loaded(
+    filled: Mapping[str, str], names: tuple[str, ...], mapping: CrmMapping
+) -> tuple[dict[str, Any], Errors]:
+    """(canonical values, {field: code} of those that aren't)."""
+    schema = mapping.schema("member")(only=names)
+    try:
+        return dict(schema.load(filled)), {}
+    except ValidationError as error:
+        profile = dict(error.valid_data) if isinstance(error.valid_data, dict) else {}
+        messages = error.messages if isinstance(error.messages, dict) else {}
+        return profile, {name: _code(messages[name]) for name in names if name in messages}
 
 
 def _code(messages: Iterable[Any]) -> str:

@@ -9,16 +9,19 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 
 import flask
 from flask import Response
 
-from bridge.pages.texts import LANGUAGES, TEXTS, Texts, choose
+from bridge.pages.brand import Look
+from bridge.pages.texts import LANGUAGES, Texts, choose
 from bridge.parts import current
 from bridge.store.sessions import Session
 
+LOOK = "bridge.pages.look"
+"""The application's extension that holds the brand's Look."""
 _STATIC = Path(__file__).with_name("static")
 _POLICY = "; ".join(
     [
@@ -49,8 +52,12 @@ def show(template: str, status: int = 200, **view: Any) -> Response:
         f"pages/{template}",
         t=t,
         brand=_in(t.language, current().settings.brand.name),
-        languages=[(code, TEXTS[code]("language.name"), _switch(code)) for code in _others(t)],
+        languages=[
+            (code, look().texts[code]("language.name"), _switch(code)) for code in _others(t)
+        ],
         asset=_asset,
+        own=_own,
+        band=look().band,
         href=href,
         csrf=visitor().csrf if visitor_known() else "",
         **view,
@@ -63,7 +70,7 @@ def show(template: str, status: int = 200, **view: Any) -> Response:
 
 def finish(response: Response) -> Response:
     """Headers of everything here. Static files may be kept: for a year where the URL has a hash."""
-    if flask.request.endpoint == "pages.static":
+    if flask.request.endpoint in ("pages.static", "pages.branded"):
         hashed = "public, max-age=31536000, immutable"
         kept = hashed if "v" in flask.request.args else "public, max-age=3600"
         response.headers["Cache-Control"] = kept
@@ -94,7 +101,7 @@ def words() -> Texts:
         kept = visitor().data.get("lang") if visitor_known() else None
         browser = " ".join(tag for tag, _ in flask.request.accept_languages)
         args = flask.request.args
-        flask.g.words = TEXTS[
+        flask.g.words = look().texts[
             choose(args.get("lang"), kept, args.get("ui_locales"), asked, browser)
         ]
     texts: Texts = flask.g.words
@@ -131,6 +138,11 @@ def store_name() -> str:
     return _in(words().language, current().settings.brand.stores.get(code) or {})
 
 
+def in_language(names: Mapping[str, str]) -> str:
+    """What settings say in several languages, in that of the page."""
+    return _in(words().language, names)
+
+
 def _in(language: str, names: Mapping[str, str]) -> str:
     return names.get(language) or next(iter(names.values()), "")
 
@@ -155,6 +167,27 @@ def _forms() -> Iterable[str]:
 @cache
 def _version(name: str) -> str:
     return hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()[:10]
+
+
+def look() -> Look:
+    """What the brand has put on the pages of this application."""
+    return cast(Look, flask.current_app.extensions[LOOK])
+
+
+def branded(name: str) -> Response:
+    """A file of the brand's. A picture that is opened by itself runs nothing."""
+    file = look().files.get(name)
+    if file is None:
+        flask.abort(404)
+    response = Response(file.body, mimetype=file.mimetype)
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+    return response
+
+
+def _own(name: str) -> str:
+    """The URL of a file of the brand's, "" where there is none."""
+    file = look().files.get(name)
+    return flask.url_for("pages.branded", name=name, v=file.version) if file else ""
 
 
 def _asset(name: str) -> str:

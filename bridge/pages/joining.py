@@ -194,7 +194,7 @@ def _submit(proven: list[Proof], read: forms.Details) -> registration.Registrati
     if "language" in parts.mapping.kinds["member"].fields:
         profile["language"] = words().language
     form = registration.Form(profile, read.consents, read.password)
-    visit = registration.Visit("pages", _owner(), _channel(), trace(), _scene())
+    visit = registration.Visit("pages", _owner(), channel(), trace(), _scene())
     try:
         return registration.register(parts, proven, form, visit)
     except Problem as problem:
@@ -208,7 +208,8 @@ def _owner() -> str:
     return operations.owner(current().names, member_id=None, client=visitor().binding)
 
 
-def _channel() -> str:
+def channel() -> str:
+    """Through what a member came, as a registration and a consent say it."""
     return "wechat" if _inside_wechat() else "web"
 
 
@@ -239,7 +240,8 @@ def pending() -> ResponseReturnValue:
     outcome = _outcome()
     if outcome is None:
         long = current().clock() - visitor().data.get("since", 0) > LONG_SECONDS
-        return show("pending.html", long=long)
+        here, poll = href("pending"), href("progress")
+        return show("pending.html", long=long, words="register", poll=poll, here=here)
     problem = operations.problem_of(outcome)
     if problem is None:
         return _joined()

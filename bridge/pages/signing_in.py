@@ -31,6 +31,8 @@ from bridge.store.sessions import Session, SignedIn, continue_url
 BOTH = ("GET", "POST")
 DEVICE = "device"
 """In `session.data`: the code of a device that waits for this browser's sign-in (`device.py`)."""
+THEN = "then"
+"""In the session: the endpoint of the page that had to ask for a sign-in."""
 
 
 def add_to(pages: Blueprint) -> None:
@@ -109,10 +111,10 @@ def enter(found: SignedIn) -> ResponseReturnValue:
     """Sign this browser in under a new session id, and go on with what waits. Nothing that was
     typed or proven on the way stays in the session."""
     session, handle = visitor(), waiting()
-    device = session.data.get(DEVICE)
+    device, then = session.data.get(DEVICE), session.data.get(THEN, "signed_in")
     session.data = kept_language(session) | ({DEVICE: device} if device else {})
     current().sessions.sign_in(session, joined(session.signed_in, found))
-    page = href("device" if device else "signed_in")
+    page = href("device" if device else then)
     return flask.redirect(continue_url(handle) if handle else page, 303)
 
 
@@ -131,7 +133,7 @@ def signed_in() -> ResponseReturnValue:
         "message.html",
         title=t("signed_in.title"),
         lines=[t("signed_in.lead")],
-        links=[],
+        links=[("account.title", href("account"))],
         done=True,
         sign_out=True,
     )
@@ -140,13 +142,18 @@ def signed_in() -> ResponseReturnValue:
 def sign_out() -> ResponseReturnValue:
     """End this browser's session and the grants that came from it (RFC 10017: a browser's tokens
     end with its session)."""
-    session = visitor()
     if flask.request.method != "POST":
         return flask.redirect(href("signed_in"), 303)
+    leave()
+    return flask.redirect(href("signed_out"), 303)
+
+
+def leave() -> None:
+    """Nobody is signed in here from now on, and what was given to this browser ends."""
+    session = visitor()
     for grant in current().sessions.sign_out(session):
         signing_out.here(current(), grant)
     session.data = kept_language(session)
-    return flask.redirect(href("signed_out"), 303)
 
 
 def signed_out() -> Response:

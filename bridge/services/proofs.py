@@ -22,7 +22,7 @@ from bridge.store.challenges import LONGEST_SECONDS, TICKET_SECONDS, Challenges
 from bridge.store.links import Links
 
 LIFE_SECONDS = 600
-Purpose = Literal["registration", "sign-in", "reset", "change", "link"]
+Purpose = Literal["registration", "sign-in", "reset", "change", "link", "step-up"]
 
 
 class Needs(Protocol):

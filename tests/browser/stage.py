@@ -21,7 +21,7 @@ from adapters.errors import Unreachable
 from adapters.memory import Memory, Store
 from bridge import edge, keys, pages
 from bridge.parts import EXTENSION
-from bridge.seal import Keyring, Mac, Opener, Pseudonyms, Sealer
+from bridge.seal import Keyring, Mac, Opener, Pseudonyms, Sealer, Siv
 from bridge.services.clients import Client, Clients
 from bridge.services.identities import IdentityKeys
 from bridge.services.passwords import Passwords
@@ -44,6 +44,10 @@ DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 BRAND = SimpleNamespace(
     name={"zh-CN": "山岚时计", "en": "Shanlan Watches"},
     stores={"SH001": {"zh-CN": "上海南京西路店", "en": "Shanghai Nanjing Road West"}},
+    logo="",
+    picture="",
+    texts="",
+    colours=SimpleNamespace(light={}, dark={}),
 )
 CONSENTS = [
     {
@@ -140,6 +144,8 @@ class Stage:
             crm=self.crm,
             keyring=keyring,
             names=names,
+            etags=Siv(*(key for _, key in web["keyring"])),
+            id_token_key=web.id_token_key(),
             identity_keys=IdentityKeys(web.one("identity")),
             operation_key=Pseudonyms(web.one("operation")),
             record_key=Pseudonyms(web.one("record")),
@@ -227,8 +233,13 @@ def _settings() -> SimpleNamespace:
     return SimpleNamespace(
         brand=BRAND,
         consents=CONSENTS,
-        profile=SimpleNamespace(required=["family_name", "given_name"], wanted=[], minimum_age=14),
         region="CN",
+        profile=SimpleNamespace(
+            required=["family_name", "given_name"],
+            wanted=["email", "mobile", "birth_date", "gender"],
+            minimum_age=14,
+        ),
+        oauth=SimpleNamespace(step_up_seconds=600, step_up_acr="aal1"),
         issuer="",
         wechat=SimpleNamespace(enabled=False),
         claims=SimpleNamespace(enabled=False),

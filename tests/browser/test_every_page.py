@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 from tests.browser.conftest import Tab
 from tests.browser.look import trouble
 from tests.browser.stage import Stage
-from tests.browser.steps import fill_details, fresh_number, prove, submit
+from tests.browser.steps import fill_details, fresh_number, join, prove, sign_in, submit
 
 pytestmark = pytest.mark.browser
 
@@ -80,4 +80,36 @@ def test_each_other_page_is_right(
     page.fill("#identifier", "nobody@example.com")
     page.fill("#password", "not a password")
     submit(page)
+    _good(page, lang)
+
+
+@pytest.mark.parametrize(
+    ("device", "lang", "scheme"), [("phone", "zh-CN", "light"), ("desktop", "en", "dark")]
+)
+def test_each_page_of_an_account_is_right(
+    tab: Callable[..., Tab], site: Stage, device: str, lang: str, scheme: str
+) -> None:
+    """From the account to its end, with and without mistakes."""
+    page, number = tab(device, lang, color_scheme=scheme).page, fresh_number()
+    page.goto(f"{site.url}/register")
+    join(page, site, number)
+    page.goto(f"{site.url}/account/confirm")
+    sign_in(page, number)
+    _good(page, lang)
+    for path in ("", "/profile", "/consents", "/addresses", "/email", "/password"):
+        page.goto(f"{site.url}/account{path}")
+        _good(page, lang)
+    for path in ("/sessions", "/export"):
+        page.goto(f"{site.url}/account{path}")
+        _good(page, lang)
+    page.goto(f"{site.url}/account/profile")
+    page.fill("#given_name", "")
+    submit(page)
+    _good(page, lang)
+    page.goto(f"{site.url}/account/erase")
+    submit(page)
+    _good(page, lang)
+    page.check("#sure")
+    submit(page)
+    page.wait_for_selector("code")
     _good(page, lang)

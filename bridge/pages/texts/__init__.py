@@ -25,22 +25,27 @@ class Texts:
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 
+    def but(self, entries: Mapping[str, str]) -> "Texts":
+        """These texts, with other ones for some keys."""
+        return Texts(self.language, {**self._entries, **entries})
+
     def known(self) -> set[str]:
         """All keys, dotted."""
         return set(self._entries)
 
 
-def _flat(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+def flat(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted key, text) of a file's tree."""
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{path}{key}.")
+            yield from flat(value, f"{path}{key}.")
         else:
             yield f"{path}{key}", str(value)
 
 
 def _load(language: str) -> Texts:
     text = Path(__file__).with_name(f"{language}.yaml").read_text(encoding="utf-8")
-    return Texts(language, dict(_flat(yaml.safe_load(text))))
+    return Texts(language, dict(flat(yaml.safe_load(text))))
 
 
 TEXTS: Mapping[str, Texts] = {language: _load(language) for language in LANGUAGES}
