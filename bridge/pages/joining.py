@@ -222,6 +222,8 @@ def _not_accepted(problem: Problem, view: dict[str, Any]) -> ResponseReturnValue
     """Nothing was accepted, or nobody knows: sending the form again is safe in both cases."""
     if problem.type == "conflict":
         return flask.redirect(href("already"), 303)
+    if problem.type == "claimable":
+        return _known_already()
     if problem.type == "proof-invalid":
         return _proof_over()
     if problem.type == "key-reuse":  # sent twice at once, with something changed: the first counts
@@ -229,6 +231,13 @@ def _not_accepted(problem: Problem, view: dict[str, Any]) -> ResponseReturnValue
         visitor().data |= now.data if now else {}
         return flask.redirect(href("pending"), 303)
     return in_place(problem, "details.html", **view)
+
+
+def _known_already() -> ResponseReturnValue:
+    """A record waits for the holder of this number, which these pages can't hand over."""
+    t = words()
+    title, lines = t("register.claimable_title"), [t("register.claimable_lead")]
+    return show("message.html", 409, title=title, lines=lines, links=[])
 
 
 def pending() -> ResponseReturnValue:
