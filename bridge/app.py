@@ -3,17 +3,15 @@
 Not for: making parts (`bridge/parts.py`), or what any route does.
 """
 
-from functools import partial
-
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bridge import api, bff, edge, oauth, pages
 from bridge.parts import EXTENSION, WebParts
 from bridge.wechat import routes as wechat
+from bridge.wechat.app_codes import codes_of
 from bridge.wechat.channel import Channel
 from bridge.wechat.gateway import Gateway
-from bridge.wechat.web_oauth import whose
 
 
 def create_app(parts: WebParts) -> Flask:
@@ -28,7 +26,7 @@ def create_app(parts: WebParts) -> Flask:
     edge.install(app, http.max_body, {c.client_id: c.cors_origins for c in parts.clients})
     document = api.install(app, parts)
     channel = _channel(parts) if parts.settings.wechat.enabled else None
-    app.register_blueprint(oauth.blueprint(parts, partial(whose, channel) if channel else None))
+    app.register_blueprint(oauth.blueprint(parts, codes_of(channel) if channel else {}))
     app.register_blueprint(pages.blueprint(parts))
     if any(client.bff for client in parts.clients):
         app.register_blueprint(bff.blueprint(parts, app))

@@ -101,6 +101,11 @@ class WechatPart(Part):
     aes_key = _text("EncodingAESKey, 43 characters", load_default="")
     previous_aes_key = _text("The key before the last rotation", load_default="")
     original_id = _text("The account's gh_… id", load_default="")
+    mini_appid = _text(
+        "A mini program's appid, whose users sign in by its own code; empty where there is none",
+        load_default="",
+    )
+    mini_secret = _text("Its secret; from the environment or a file", load_default="")
     api_base = _text(
         "Where api.weixin.qq.com is", load_default="https://api.weixin.qq.com", validate=_URL
     )

@@ -200,6 +200,8 @@ def _wechat_trouble(wechat: Mapping[str, Any], role: Role) -> Iterator[str]:
     for name in ("appid", "secret", "token", "original_id"):
         if not wechat[name]:  # an empty token would let anyone post
             yield f"wechat.{name}: needed when wechat.enabled"
+    if bool(wechat["mini_appid"]) != bool(wechat["mini_secret"]):
+        yield "wechat.mini_secret: goes with wechat.mini_appid"
     if len(wechat["aes_key"]) != 43:
         yield "wechat.aes_key: 43 characters are needed; plain mode isn't served"
 

@@ -162,7 +162,7 @@ class Line:
 
     def _web_only(self) -> dict[str, str]:
         wechat = self.sandbox["wechat"]
-        named = ("appid", "secret", "token", "aes_key", "original_id")
+        named = ("appid", "secret", "token", "aes_key", "original_id", "mini_appid", "mini_secret")
         bases = {f"BRIDGE_WECHAT__{n}_BASE": wechat["url"] for n in ("API", "OPEN", "MP")}
         account = {f"BRIDGE_WECHAT__{name.upper()}": wechat[name] for name in named}
         return bases | account | {"BRIDGE_OAUTH__CLIENTS_FILE": str(self.clients_file)}

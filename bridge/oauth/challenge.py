@@ -12,7 +12,7 @@ import flask
 from flask import Response
 
 from bridge.oauth import errors
-from bridge.oauth.challenge_steps import More, Steps, WechatCode
+from bridge.oauth.challenge_steps import More, Steps, WechatCodes
 from bridge.oauth.clients import METHODS, OauthClient
 from bridge.oauth.errors import Refusal
 from bridge.oauth.grants import code_for
@@ -28,7 +28,7 @@ BY_SCRIPTS = ("Origin", "Sec-Fetch-Mode")
 """
 
 
-def challenge(parts: WebParts, server: Server, wechat_code: WechatCode | None) -> Response:
+def challenge(parts: WebParts, server: Server, wechat: WechatCodes) -> Response:
     """200 with a code, or 400 with an error that says what is missing. Raises Refusal."""
     if any(name in flask.request.headers for name in BY_SCRIPTS):
         raise Refusal("unauthorized_client", "Not from a browser.")
@@ -40,7 +40,7 @@ def challenge(parts: WebParts, server: Server, wechat_code: WechatCode | None) -
     secret = form.get("auth_session", "")
     flow = _resumed(parts, secret, client) if secret else _begun(form, client)
     try:
-        who = Steps(parts, client, flow, form, wechat_code).take()
+        who = Steps(parts, client, flow, form, wechat).take()
     except More as more:
         return _asked(parts, secret, flow, more)
     if secret and not parts.auth_sessions.finish(secret):

@@ -5,7 +5,8 @@ either knows who it is, or raises More with what is missing.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 import flask
@@ -30,12 +31,15 @@ from bridge.store.sessions import SignedIn
 WechatCode = Callable[[str], tuple[str, str] | None]
 """Whose code of WeChat's it is: (kind of identity, its value); None for one that isn't good. Raises
 Problem."""
+WechatCodes = Mapping[str, WechatCode]
+"""By the parameter that brings one; empty where WeChat isn't connected."""
 
 FACTORS = {
     "username": "password",
     "otp_address": "otp",
     "otp": "otp",
     "wechat_code": "wechat_code",
+    "wechat_mini_code": "wechat_mini_code",
     "registration": "registration",
 }
 """What a request brings -> the step that its client must be allowed."""
@@ -62,10 +66,10 @@ class Steps:
         client: Client,
         flow: Flow,
         form: dict[str, str],
-        wechat_code: WechatCode | None,
+        wechat: WechatCodes,
     ) -> None:
         self._parts, self._client, self._flow, self._form = parts, client, flow, form
-        self._wechat_code = wechat_code
+        self._wechat_codes = wechat
 
     def take(self) -> SignedIn:
         """Who signed in by what this request brings. Raises More, Refusal."""
@@ -88,7 +92,8 @@ class Steps:
             "username": self._password,
             "otp_address": self._send,
             "otp": self._verify,
-            "wechat_code": self._wechat,
+            "wechat_code": partial(self._wechat, "wechat_code"),
+            "wechat_mini_code": partial(self._wechat, "wechat_mini_code"),
             "registration": self._register,
         }
         return steps[name]
@@ -125,10 +130,11 @@ class Steps:
         proof = proofs.open_ticket(parts, ticket, "sign-in", binding)
         return self._known(proof)
 
-    def _wechat(self, code: str) -> SignedIn:
-        if self._wechat_code is None:
-            raise Refusal("invalid_request", "WeChat is not connected here.")
-        found = self._wechat_code(code)
+    def _wechat(self, parameter: str, code: str) -> SignedIn:
+        whose = self._wechat_codes.get(parameter)
+        if whose is None:
+            raise Refusal("invalid_request", "That account of WeChat's is not connected here.")
+        found = whose(code)
         if found is None:
             raise More("wechat_code_invalid")
         parts, binding = self._parts, self._flow.binding

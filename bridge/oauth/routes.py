@@ -15,7 +15,7 @@ from bridge.edge.request import trace
 from bridge.oauth import metadata as described
 from bridge.oauth.authorize import authorize
 from bridge.oauth.challenge import challenge
-from bridge.oauth.challenge_steps import WechatCode
+from bridge.oauth.challenge_steps import WechatCodes
 from bridge.oauth.device import device_authorization
 from bridge.oauth.errors import Refusal
 from bridge.oauth.needs import Needs
@@ -37,8 +37,9 @@ _AN_HOUR = "public, max-age=3600"
 View = Callable[[], Response]
 
 
-def blueprint(parts: WebParts, wechat_code: WechatCode | None = None) -> Blueprint:
-    """Everything under `/oauth`, and the two well-known documents. `wechat_code`: asks WeChat."""
+def blueprint(parts: WebParts, wechat: WechatCodes | None = None) -> Blueprint:
+    """Everything under `/oauth`, and the two well-known documents. `wechat`: who asks WeChat whose
+    a code of its own is, by the parameter that brings it."""
     server = Server(parts)
     issuer = parts.settings.issuer
     found = Blueprint("oauth", __name__)
@@ -54,7 +55,7 @@ def blueprint(parts: WebParts, wechat_code: WechatCode | None = None) -> Bluepri
     add("/oauth/token", "token", server.create_token_response, "POST")
     for path, name in (("revoke", "revocation"), ("introspect", "introspection")):
         add(f"/oauth/{path}", path, _endpoint(server, name), "POST")
-    add("/oauth/challenge", "challenge", lambda: challenge(parts, server, wechat_code), "POST")
+    add("/oauth/challenge", "challenge", lambda: challenge(parts, server, wechat or {}), "POST")
     path = "/oauth/device_authorization"
     add(path, "device_authorization", lambda: device_authorization(server), "POST")
     add_navigable("/oauth/logout", lambda: _logout(parts, server))

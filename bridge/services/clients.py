@@ -91,7 +91,7 @@ WRITING = frozenset(scope for scope in SCOPES if scope.endswith((":write", ":era
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT)
 
-STEPS = ("password", "otp", "wechat_code", "registration")
+STEPS = ("password", "otp", "wechat_code", "wechat_mini_code", "registration")
 """What an app may ask a member for itself, at the challenge endpoint."""
 
 BFF_CALLBACK = "/bff/callback"

@@ -16,7 +16,6 @@ from enum import StrEnum
 from typing import Any
 
 from bridge import log
-from bridge.errors import Problem
 from bridge.store.sessions import Session
 from bridge.wechat.channel import Channel
 from bridge.wechat.errors import WechatError
@@ -91,18 +90,6 @@ def _asked(channel: Channel, code: str) -> tuple[Outcome, str | None]:
     if user.snapshot:
         return Outcome.SNAPSHOT, None
     return Outcome.PROVEN, f"{channel.account.appid}:{user.openid}"
-
-
-def whose(channel: Channel, code: str) -> tuple[str, str] | None:
-    """Kind and value of the identity that a code stands for, for an app that WeChat gave it to;
-    None for one that isn't good, or a snapshot's. Raises Problem where WeChat can't be asked."""
-    try:
-        user = channel.gateway.exchange(code)
-    except WechatError as error:
-        if error.may_pass:
-            raise Problem("wechat-unavailable") from None
-        return None
-    return None if user.snapshot else (PROOF, f"{channel.account.appid}:{user.openid}")
 
 
 def _keep(channel: Channel, session: Session, outcome: Outcome, proof: str | None) -> None:

@@ -4,6 +4,7 @@ import itertools
 import json
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -172,25 +173,41 @@ def wechat_code(journey: Journey) -> str:
     return parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
 
 
-def test_a_wechat_user_is_known_by_the_code_that_wechat_gave(journey: Journey) -> None:
+def mini_code(journey: Journey) -> str:
+    """A mini program's `wx.login` code for the journey's WeChat user."""
+    url = f"{journey.wechat['url']}/_sandbox/wechat/jscode"
+    asked = {"openid": journey.follower["openid"]}
+    return requests.post(url, json=asked, timeout=10).json()["code"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "kind", "code_for"),
+    [
+        ("wechat_code", "wechat_oa", wechat_code),
+        ("wechat_mini_code", "wechat_mini", mini_code),
+    ],
+)
+def test_a_wechat_user_is_known_by_the_code_that_wechat_gave(
+    journey: Journey, parameter: str, kind: str, code_for: Callable[[Journey], str]
+) -> None:
     """At first together with a proven mobile, for a registration; afterwards alone. A code is good
     once, and WeChat alone makes nobody a member."""
-    code, line = wechat_code(journey), journey.line
-    new = begin(line, "mini", wechat_code=code)
-    assert (refused(new), new.json()["proven"]) == ("registration_required", ["wechat_oa"])
+    code, line = code_for(journey), journey.line
+    new = begin(line, "mini", **{parameter: code})
+    assert (refused(new), new.json()["proven"]) == ("registration_required", [kind])
     session = new.json()["auth_session"]
     alone = ask(line, "mini", auth_session=session, registration=details(journey))
     assert refused(alone) == "step_refused"
-    again = ask(line, "mini", auth_session=session, wechat_code=code)
+    again = ask(line, "mini", auth_session=session, **{parameter: code})
     assert refused(again) == "wechat_code_invalid"
     _, otp = send(journey, "mini", auth_session=session)
     both = ask(line, "mini", auth_session=session, otp=otp)
-    assert both.json()["proven"] == ["mobile", "wechat_oa"]
+    assert both.json()["proven"] == ["mobile", kind]
     answer = ask(line, "mini", auth_session=session, registration=details(journey))
     while answer.status_code == 400 and answer.json()["error"] == "registration_pending":
         answer = ask(line, "mini", auth_session=session)
     tokens(line, answer, "mini")
-    later = begin(line, "mini", wechat_code=wechat_code(journey))
+    later = begin(line, "mini", **{parameter: code_for(journey)})
     assert me(line, tokens(line, later, "mini"))["mobile"] == journey.member.mobile
 
 
@@ -232,7 +249,7 @@ def test_only_listed_clients_use_it_and_only_their_steps(line: Line) -> None:
     answer = begin(line, "mini", username="+8613900000000", password="x")
     assert refused(answer) == "unauthorized_client"
     steps = begin(line, "mini").json()["steps"]
-    assert steps == ["otp", "registration", "wechat_code"]
+    assert steps == ["otp", "registration", "wechat_code", "wechat_mini_code"]
 
 
 @pytest.mark.parametrize(
