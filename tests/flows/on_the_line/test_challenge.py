@@ -240,7 +240,7 @@ def test_a_browser_is_refused(line: Line, header: str) -> None:
     assert refused(answer) == "unauthorized_client"
     asked = {"Origin": "http://127.0.0.1:8765", "Access-Control-Request-Method": "POST"}
     preflight = requests.options(f"{line.url}/oauth/challenge", headers=asked, timeout=10)
-    assert not [name for name in preflight.headers if name.startswith("Access-Control")]
+    assert "Access-Control-Allow-Origin" not in preflight.headers
 
 
 def test_only_listed_clients_use_it_and_only_their_steps(line: Line) -> None:
