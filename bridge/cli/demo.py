@@ -125,6 +125,7 @@ def _serve(line: Line) -> None:
         ("sign in", f"{line.url}/sign-in"),
         ("become a member", f"{line.url}/register"),
         ("API", f"{line.url}/docs"),
+        ("play the customer", sandbox["wechat"]["phone_url"]),
         ("codes and mails", f"{sandbox['outbox']['url']}/_sandbox/outbox.html"),
         ("what the CRM holds", f"{line.crm['url']}/_sandbox/state"),
     )

@@ -3,6 +3,6 @@
 Not for anything that belongs to one remote system; that lives in the part's own folder.
 """
 
-from sandbox.kit.part import Kit, Part
+from sandbox.kit.part import Beside, Kit, Part
 
-__all__ = ["Kit", "Part"]
+__all__ = ["Beside", "Kit", "Part"]

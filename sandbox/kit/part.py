@@ -25,6 +25,15 @@ class Kit:
     state_dir: Path
 
 
+@dataclasses.dataclass(frozen=True)
+class Beside:
+    """Another server of a part, on a free port: without fault gate or control plane.
+    `started(url)` comes before the part's `ready`."""
+
+    app: Flask
+    started: Callable[[str], None]
+
+
 def plain_error(status: int, code: str | None, message: str) -> tuple[str, bytes]:
     """Content type and body of an error, for a part that has no shape of its own."""
     return "application/json", json.dumps({"error": code or message, "status": status}).encode()
@@ -57,6 +66,7 @@ class Part:
     seed: Callable[[Any], Any] = refuse_seed
     state: Callable[[], dict[str, Any]] = dict
     error_body: Callable[[int, str | None, str], tuple[str, bytes]] = plain_error
+    beside: tuple[Beside, ...] = ()
     faults: Faults = dataclasses.field(default_factory=Faults)
     seen: Seen = dataclasses.field(default_factory=Seen)
 

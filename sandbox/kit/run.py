@@ -29,5 +29,9 @@ def running(
             tls = kit.ca.issue("127.0.0.1", "localhost") if part.tls else None
             server = serve(part.app, port, tls, kit.clock.now)
             stack.callback(server.close)
+            for beside in part.beside:
+                other = serve(beside.app, now=kit.clock.now)
+                stack.callback(other.close)
+                beside.started(other.url)
             ready[name] = part.ready(server.url)
         yield ready

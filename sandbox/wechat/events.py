@@ -58,8 +58,9 @@ def make_push(world: "World", document: dict[str, Any]) -> Push:
 
 
 def take_effect(world: "World", push: Push) -> None:
-    """What the user did: follow state and the window it opens."""
+    """What the user did: follow state, the window it opens, a line in the diary."""
     fields, user = push.fields, push.user
+    world.diary.add(user.openid, fields, len(world.inbox))
     event = fields.get("Event")
     if event == "unsubscribe":
         user.follows = False

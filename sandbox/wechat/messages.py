@@ -26,6 +26,9 @@ class Inbox:
         entry = {"n": number, "openid": openid, "via": via, "msgtype": msgtype}
         self._received.append(entry | {"content": content, "at": self._clock.now()})
 
+    def __len__(self) -> int:
+        return len(self._received)
+
     def of(self, openid: str | None) -> list[dict[str, Any]]:
         """What one follower, or everybody, has received."""
         return [entry for entry in self._received if openid in (None, entry["openid"])]

@@ -8,12 +8,14 @@ from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from sandbox.kit import Kit, Part
+from sandbox.kit import Beside, Kit, Part
 from sandbox.wechat import account, messages, oauth, qrcodes, tokens, users
 from sandbox.wechat.consent import consent_blueprint
 from sandbox.wechat.errors import WeChatError, answer, error_body, error_document
+from sandbox.wechat.phone.page import phone_blueprint
 from sandbox.wechat.push import push_blueprint
 from sandbox.wechat.users import follow
+from sandbox.wechat.webview import webview
 from sandbox.wechat.world import World
 
 CALLBACK = "SANDBOX_WECHAT_CALLBACK"  # environment: the callback URL from the start on
@@ -37,6 +39,7 @@ def make(kit: Kit) -> Part:
     app.register_error_handler(HTTPException, _unknown)
     app.register_blueprint(consent_blueprint(world))
     app.register_blueprint(push_blueprint(world))
+    app.register_blueprint(phone_blueprint(world))
     return Part(
         name="wechat",
         kit=kit,
@@ -46,6 +49,7 @@ def make(kit: Kit) -> Part:
         seed=lambda document: _seed(world, document),
         state=lambda: _state(world),
         error_body=error_body,
+        beside=(Beside(webview(world), lambda url: setattr(world, "browser_url", url)),),
     )
 
 
@@ -70,10 +74,13 @@ def _unknown(error: HTTPException) -> Response:
 
 
 def _ready(world: World, url: str) -> dict[str, Any]:
+    world.url = url
     names = ("name", "openid", "unionid", "mini_openid")
     told = [{name: getattr(user, name) for name in names} for user in world.users.everyone()]
     return {
         "url": url,
+        "phone_url": f"{url}/_sandbox/",
+        "browser_url": world.browser_url,
         "appid": account.APPID,
         "secret": account.SECRET,
         "token": world.account.token,

@@ -32,17 +32,17 @@ def push_blueprint(world: "World") -> Blueprint:
     def push() -> ResponseReturnValue:
         document = _document()
         if "events" not in document:
-            return jsonify(_pushed(world, [document])[0])
+            return jsonify(pushed(world, [document])[0])
         backwards = bool(document.get("out_of_order"))
         return jsonify(
-            pushes=_pushed(world, [_object(each) for each in document["events"]], backwards)
+            pushes=pushed(world, [_object(each) for each in document["events"]], backwards)
         )
 
     @plane.post("/scan")
     def scan() -> ResponseReturnValue:
         with world.lock:
             document = scan_document(world, _document())
-        return jsonify(_pushed(world, [document])[0])
+        return jsonify(pushed(world, [document])[0])
 
     @plane.post("/verify-url")
     def verify_url() -> ResponseReturnValue:
@@ -111,10 +111,10 @@ def _object(document: Any) -> dict[str, Any]:
     return document
 
 
-def _pushed(
+def pushed(
     world: "World", documents: list[dict[str, Any]], backwards: bool = False
 ) -> list[dict[str, Any]]:
-    """What happened to each, in the order of sending; effects are in the order given."""
+    """Push each; what happened to them, in the order of sending; effects are in the order given."""
     if not world.account.callback_url:
         raise ValueError("no callback URL is set; POST /_sandbox/callback")
     made: list[tuple[Push, Options]] = []

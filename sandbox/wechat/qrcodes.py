@@ -64,6 +64,10 @@ class QrCodes:
         """Whether its time hasn't come."""
         return code.until is None or self._clock.now() < code.until
 
+    def newest(self, most: int) -> list[QrCode]:
+        """The last ones made, oldest first."""
+        return list(self._by_ticket.values())[-most:]
+
     def all(self) -> list[dict[str, Any]]:
         """For the control plane."""
         return [dataclasses.asdict(code) for code in self._by_ticket.values()]

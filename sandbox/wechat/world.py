@@ -11,6 +11,7 @@ from flask import request
 
 from sandbox.kit.clock import Clock
 from sandbox.wechat.account import APPID, Account
+from sandbox.wechat.diary import Diary
 from sandbox.wechat.errors import fail
 from sandbox.wechat.messages import Inbox
 from sandbox.wechat.oauth import Web
@@ -28,6 +29,8 @@ class World:
         self.clock = clock
         self.lock = threading.RLock()
         self.account = Account(callback_url)
+        self.url = ""  # of this part, and of the browser inside WeChat, once they are served
+        self.browser_url = ""
         self.reset()
 
     def reset(self) -> None:
@@ -39,6 +42,7 @@ class World:
         self.qrcodes = QrCodes(self.clock)
         self.windows = Windows(self.clock)
         self.inbox = Inbox(self.clock)
+        self.diary = Diary(self.clock)
         self.web = Web(self.clock)
 
     def admit(self, also: tuple[str, ...] = ()) -> None:

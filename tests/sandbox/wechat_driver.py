@@ -81,8 +81,12 @@ class Receiver:
         app = Flask("receiver")
         app.add_url_rule("/wx", view_func=self.verify, methods=["GET"])
         app.add_url_rule("/wx", view_func=self.hear, methods=["POST"])
+        self.add_to(app)
         self.server = serve(app)
         self.url = f"{self.server.url}/wx"
+
+    def add_to(self, app):
+        """More routes, for an account that has pages too."""
 
     def verify(self):
         args = request.args
