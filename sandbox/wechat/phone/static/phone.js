@@ -32,14 +32,13 @@ async function look() {
   } catch { /* The sandbox has ended: keep what is shown. */ }
 }
 
-async function post(form, button) {
-  if (busy) return;
+let last = Promise.resolve(); // one after another, in the order they were pressed
+
+async function send(form, body) {
   busy = true;
   document.querySelector("main").setAttribute("aria-busy", "true");
   try {
-    const body = new URLSearchParams(new FormData(form, button));
     const answer = await fetch(form.action, { method: "POST", body });
-    if (form.hasAttribute("data-composer")) form.reset();
     take(await answer.text(), true);
   } catch { /* As above. */ } finally {
     busy = false;
@@ -49,7 +48,10 @@ async function post(form, button) {
 
 document.addEventListener("submit", (event) => {
   event.preventDefault();
-  post(event.target, event.submitter);
+  const form = event.target;
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  if (form.hasAttribute("data-composer")) form.reset();
+  last = last.then(() => send(form, body));
 });
 
 const web = document.querySelector("[data-web]");
