@@ -19,7 +19,10 @@ from tests.browser.look import trouble
 from tests.sandbox.wechat_driver import Caller, Receiver
 
 pytestmark = pytest.mark.browser
-HOSTILE = "<a href='javascript:alert(1)'>no link</a><img src=x onerror=document.title='taken'><script>document.title='taken'</script>"
+HOSTILE = (
+    "<a href='javascript:alert(1)'>no link</a><img src=x onerror=document.title='taken'>"
+    "<script>document.title='taken'</script>"
+)
 
 
 class Account(Receiver):
