@@ -176,10 +176,13 @@ def test_a_consent_is_withdrawn_and_stays_in_the_history(member: Member) -> None
 
 
 def test_nothing_ticked_anew_writes_nothing(site: Stage, member: Member) -> None:
-    """The same form again isn't another fact."""
-    before = len(site.crm.store.rows["consent"])
-    member.post("/account/consents")
-    assert len(site.crm.store.rows["consent"]) == before
+    """The same form again isn't another fact, nor is one that was never ticked."""
+    for form in ({}, {"consent_marketing": "1"}):
+        member.followed("/account/consents", **form)
+        before = len(site.crm.store.rows["consent"])
+        answer = member.post("/account/consents", **form)
+        assert answer.headers["Location"] == "/account/consents"
+        assert len(site.crm.store.rows["consent"]) == before
 
 
 def test_an_old_sign_in_is_asked_again(member: Member) -> None:
@@ -389,3 +392,16 @@ def test_two_factors_are_asked_for_where_the_settings_want_them(
     member.post("/account/confirm/send", "/account/confirm")
     member.post("/account/confirm/code", code=site.code(f"+86{member.number}"))
     assert member.location("/account/export") == ""
+
+
+def test_a_code_to_an_address_that_went_away_confirms_nothing(site: Stage, member: Member) -> None:
+    """It went to a number that was the account's, and is somebody else's when it is typed."""
+    member.grows_old()
+    member.get("/account/erase")
+    member.post("/account/confirm/send", "/account/confirm")
+    code, number = site.code(f"+86{member.number}"), f"+86{member.number}"
+    row = site.crm.get("identity", site.parts.identity_keys.id("mobile", number), ["member"])
+    released = {"member": None, "member_text": None, "mac": None, "value": None}
+    site.crm.update("identity", row.id, released, row.version)
+    assert "can no longer be used" in member.followed("/account/confirm/code", code=code)
+    assert member.location("/account/erase") == "/account/confirm"

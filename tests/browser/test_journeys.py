@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from bridge.pages import joining
 from tests.browser.conftest import WECHAT, Tab
 from tests.browser.stage import Stage
-from tests.browser.steps import PASSWORD, fill_details, fresh_number, join, prove, submit
+from tests.browser.steps import PASSWORD, fill_details, fresh_number, join, prove, sign_in, submit
 
 pytestmark = pytest.mark.browser
 
@@ -218,3 +218,27 @@ def test_nothing_personal_is_in_urls_or_hidden_fields(tab: Callable[..., Tab], s
     for typed in (number, "li.wei", "example.com", "1990", "%E6%9D%8E"):
         assert not any(typed in url for url in made.urls), typed
     assert set(hidden) == {"csrf"}
+
+
+def test_an_account_is_changed_and_erased_without_javascript(
+    tab: Callable[..., Tab], site: Stage
+) -> None:
+    """Every form and the page that waits work; no URL and no hidden field holds a value."""
+    made, number = tab("phone", "en", java_script_enabled=False), fresh_number()
+    page = made.page
+    page.goto(f"{site.url}/register")
+    join(page, site, number)
+    page.goto(f"{site.url}/account/profile")
+    sign_in(page, number)
+    site.worker.paused.set()
+    page.fill("#given_name", "芳")
+    submit(page)
+    page.wait_for_url("**/account/pending*")
+    site.worker.paused.clear()
+    page.get_by_text("Your change is saved.").wait_for()
+    assert page.get_by_text("芳").is_visible()
+    page.get_by_role("link", name="Delete my membership").click()
+    page.check("#sure")
+    submit(page)
+    page.get_by_text("Your membership is erased").wait_for()
+    assert not [url for url in made.urls if number in url or "li.wei" in url]

@@ -75,7 +75,8 @@ def _proven(ticket: str) -> ResponseReturnValue:
     proof = proofs.open_ticket(current(), ticket, "step-up", visitor().binding)
     BY_CODE.forget()
     if proof.identity_id not in {own.id for own in holder.account().identities}:
-        raise Problem("proof-invalid")
+        visitor().data["notice"] = "error.reset_over"
+        return flask.redirect(href("account_confirm"), 303)
     return _confirmed(("otp", "sms") if proof.kind == "mobile" else ("otp",))
 
 
