@@ -23,7 +23,7 @@ from bridge.parts import current
 from bridge.services import operations, proofs, registration
 from bridge.services.proofs import Proof
 from bridge.services.scenes import BadScene, Scene
-from bridge.services.sign_in import by_proof
+from bridge.services.sign_in import by_proof, has_member
 from bridge.store.limits import network
 from bridge.writes.write import Outcome
 
@@ -126,7 +126,7 @@ def _has_member(proof: Proof) -> bool:
     """Told from what the CRM says now. While it can't be asked, joining goes on: the change set
     itself finds a member who has this address."""
     try:
-        return by_proof(current(), proof, trace()) is not None
+        return has_member(current(), proof, trace())
     except Unavailable:
         return False
 

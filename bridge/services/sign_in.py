@@ -103,8 +103,16 @@ def by_proof(parts: Needs, proof: Proof, trace: Trace | None = None) -> SignedIn
     if found is None:
         return None
     amr = {"mobile": ("otp", "sms"), "email": ("otp",)}.get(proof.kind, ("fed",))
-    security.tell("sign-in", member=found.member_id, reason=proof.kind, trace=_id_of(trace))
-    return _signed_in(parts, found, amr)
+    who = _signed_in(parts, found, amr)
+    if who is not None:
+        security.tell("sign-in", member=who.member_id, reason=proof.kind, trace=_id_of(trace))
+    return who
+
+
+def has_member(parts: Needs, proof: Proof, trace: Trace | None = None) -> bool:
+    """Does a proven address sign anybody in? Raises CrmError."""
+    keys = parts.identity_keys
+    return identities.resolve(parts.crm, keys, proof.kind, proof.value, (), trace) is not None
 
 
 def _id_of(trace: Trace | None) -> str:

@@ -290,6 +290,22 @@ def test_a_proven_address_signs_in_or_says_that_it_is_free(parts, member):
     assert sign_in.by_proof(parts, proof) is None
 
 
+def test_only_a_sign_in_is_told_as_one(parts, member, monkeypatch):
+    """Whoever asks whether an address is free signs nobody in, and neither does a sign-in that
+    ended before it was complete."""
+    told = []
+    monkeypatch.setattr(sign_in.security, "tell", lambda name, **_: told.append(name))
+    ticket = proofs.issue(parts, "mobile", "+8613800138000", "sign-in", "session:a")
+    proof = proofs.open_ticket(parts, ticket, "sign-in", "session:a")
+    assert sign_in.has_member(parts, proof)
+    assert told == []
+    assert sign_in.by_proof(parts, proof) is not None
+    assert told == ["sign-in"]
+    monkeypatch.setattr(parts.grants, "standing", lambda _: (0, "another stamp"))
+    assert sign_in.by_proof(parts, proof) is None
+    assert told == ["sign-in"]
+
+
 def test_a_crm_in_trouble_is_not_a_wrong_password(parts, member, monkeypatch):
     """The error goes on; it isn't counted as an answer."""
 
