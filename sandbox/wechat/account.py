@@ -13,8 +13,10 @@ SECRET = "published-sandbox-secret-of-the-oa"
 ORIGINAL_ID = "gh_5a4db0c5a4db"
 MINI_APPID = "wx5a4db0c5a4db0c02"
 MINI_SECRET = "published-sandbox-secret-of-mini"
+WEB_APPID = "wx5a4db0c5a4db0c03"  # a website application of the open platform
+WEB_SECRET = "published-sandbox-secret-of-the-web"
 THUMB_MEDIA_ID = "published-sandbox-thumb-media-id"
-SECRETS = {APPID: SECRET, MINI_APPID: MINI_SECRET}
+SECRETS = {APPID: SECRET, MINI_APPID: MINI_SECRET, WEB_APPID: WEB_SECRET}
 
 MODES = ("safe", "plain", "compat")
 FORMATS = ("xml", "json")
@@ -36,6 +38,18 @@ class Account:
     secret_frozen: bool = False
     unauthorized: list[str] = dataclasses.field(default_factory=list)  # paths answered 48001
     quotas: dict[str, int] = dataclasses.field(default_factory=dict)  # path -> calls a day
+
+    mini_pages: list[str] = dataclasses.field(
+        default_factory=lambda: ["pages/index/index", "pages/register/index"]
+    )  # those that are published
+    templates: dict[str, str] = dataclasses.field(
+        default_factory=lambda: {
+            "published-sandbox-template-welcome": "会员注册成功 You are a member",
+            "published-sandbox-template-points": "积分变动 Your points have changed",
+        }
+    )  # id -> title, of template messages and of both apps' subscription notices
+    website_domain: str | None = None  # None: as with oauth_domain
+    refusal_returns: bool = False  # whether a refused website sign-in redirects
 
     def change(self, document: dict[str, Any]) -> None:
         """Set what the document names; ValueError changes nothing."""

@@ -93,7 +93,7 @@ def _decided(world: "World") -> ResponseReturnValue:
         return _back(world, None)
     user = world.users.find(request.form["allow"])
     if user is None:
-        return _error("系统错误", -1)
+        return error_page("系统错误", -1)
     return _remember(_back(world, consented(user, scope)), user)
 
 
@@ -104,19 +104,19 @@ def _refused(world: "World") -> Response | None:
     """
     args = request.args
     if args.get("appid") != APPID:
-        return _error("AppID 参数错误", 10013)
-    if not _may_return(args.get("redirect_uri", ""), world.account.oauth_domain):
-        return _error("redirect_uri 域名与后台配置不一致", 10003)
+        return error_page("AppID 参数错误", 10013)
+    if not may_return(args.get("redirect_uri", ""), world.account.oauth_domain):
+        return error_page("redirect_uri 域名与后台配置不一致", 10003)
     if args.get("response_type") != "code":
-        return _error("response_type 参数错误", 10016)
+        return error_page("response_type 参数错误", 10016)
     if args.get("scope") not in SCOPES:
-        return _error("Scope 参数错误或没有 Scope 权限", 10005)
+        return error_page("Scope 参数错误或没有 Scope 权限", 10005)
     if not STATE.fullmatch(args.get("state", "")):
-        return _error("state 参数错误", 10016)
+        return error_page("state 参数错误", 10016)
     return None
 
 
-def _may_return(redirect_uri: str, domain: str | None) -> bool:
+def may_return(redirect_uri: str, domain: str | None) -> bool:
     """Whether its host is the configured domain in full (with the port, if that has one)."""
     try:
         parts = urllib.parse.urlsplit(redirect_uri)
@@ -130,15 +130,21 @@ def _may_return(redirect_uri: str, domain: str | None) -> bool:
     return domain.lower() in (parts.hostname, parts.netloc.lower())
 
 
-def _error(text: str, code: int) -> Response:
+def error_page(text: str, code: int) -> Response:
+    """What WeChat shows instead of going on."""
     return Response(render_template_string(ERROR, text=text, code=code), 200)
 
 
 def _back(world: "World", grant: Grant | None) -> Response:
+    return back_to(world.web.code(grant) if grant else None)
+
+
+def back_to(code: str | None) -> Response:
+    """Back to the site, with the code if there is one, and the state."""
     parts = urllib.parse.urlsplit(request.args["redirect_uri"])
     query = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
-    if grant:
-        query.append(("code", world.web.code(grant)))
+    if code:
+        query.append(("code", code))
     query.append(("state", request.args.get("state", "")))
     target = parts._replace(query=urllib.parse.urlencode(query))
     response = redirect(urllib.parse.urlunsplit(target), 302)

@@ -65,6 +65,7 @@ def take_effect(world: "World", push: Push) -> None:
     if event == "unsubscribe":
         user.follows = False
         world.windows.close(user.openid)
+        world.tags.leave(user.openid)
         return
     if event == "subscribe":
         follow(user, world.clock.now(), _scene_of(world, fields))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 
 from sandbox.kit.clock import Clock
-from sandbox.wechat.account import APPID, MINI_APPID
+from sandbox.wechat.account import APPID, MINI_APPID, WEB_APPID
 from sandbox.wechat.errors import fail
 from sandbox.wechat.tokens import check_secret
 from sandbox.wechat.users import User, derived_id
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sandbox.wechat.world import World
 
 CODE_SECONDS = 300
+WEBSITE_CODE_SECONDS = 600
+WEBSITE_SCOPE = "snsapi_login"
+WHOLE = ("snsapi_userinfo", WEBSITE_SCOPE)  # scopes that give the unionid and the profile
 TOKEN_SECONDS = 7200
 REFRESH_SECONDS = 30 * 24 * 3600
 
@@ -55,10 +58,10 @@ class Web:
         self._tokens: dict[str, Pass] = {}
         self._refresh: dict[str, Pass] = {}
 
-    def code(self, grant: Grant) -> str:
-        """A code that is good once, for five minutes."""
+    def code(self, grant: Grant, seconds: float = CODE_SECONDS) -> str:
+        """A code that is good once."""
         value = f"0{secrets.token_hex(15)}"
-        self._codes[value] = Pass(grant, self._clock.now() + CODE_SECONDS)
+        self._codes[value] = Pass(grant, self._clock.now() + seconds)
         return value
 
     def redeem(self, code: str, appid: str) -> Grant:
@@ -120,15 +123,21 @@ def snapshot(scope: str) -> Grant:
     return Grant(APPID, openid, unionid, "微信用户", scope, snapshot=True)
 
 
+def scanned_in(user: User) -> Grant:
+    """What a website learns of who scanned its code."""
+    return Grant(WEB_APPID, user.web_openid, user.unionid, user.name, WEBSITE_SCOPE)
+
+
 def logged_in(user: User) -> Grant:
     """What wx.login gives the mini program."""
     return Grant(MINI_APPID, user.mini_openid, user.unionid, user.name, "login")
 
 
-def _redeem(world: "World", parameter: str, appid: str) -> Grant:
+def _redeem(world: "World", parameter: str, *appids: str) -> Grant:
     if request.args.get("grant_type") != "authorization_code":
         fail(40002)
-    if check_secret(request.args) != appid:
+    appid = check_secret(request.args)
+    if appid not in appids:
         fail(40013)
     code = request.args.get(parameter)
     if not code:
@@ -137,12 +146,12 @@ def _redeem(world: "World", parameter: str, appid: str) -> Grant:
 
 
 def access_token(world: "World") -> dict[str, Any]:
-    """`oauth2/access_token`: no quota, no IP whitelist; unionid only for snsapi_userinfo."""
-    grant = _redeem(world, "code", APPID)
+    """`oauth2/access_token`: no quota, no IP whitelist; no unionid for snsapi_base."""
+    grant = _redeem(world, "code", APPID, WEB_APPID)
     told = world.web.tokens(grant)
     if grant.snapshot:
         told["is_snapshotuser"] = 1
-    if grant.scope == "snsapi_userinfo":
+    if grant.scope in WHOLE:
         told["unionid"] = grant.unionid
     return told
 
@@ -151,16 +160,20 @@ def refresh_token(world: "World") -> dict[str, Any]:
     """`oauth2/refresh_token`."""
     if request.args.get("grant_type") != "refresh_token":
         fail(40002)
-    if request.args.get("appid") != APPID:
+    appid = request.args.get("appid")
+    if appid not in (APPID, WEB_APPID):
         fail(40013)
-    return world.web.tokens(world.web.refreshed(request.args.get("refresh_token", "")))
+    grant = world.web.refreshed(request.args.get("refresh_token", ""))
+    if grant.appid != appid:
+        fail(40030)
+    return world.web.tokens(grant)
 
 
 def userinfo(world: "World") -> dict[str, Any]:
-    """`/sns/userinfo`: only for snsapi_userinfo, 48001 otherwise."""
+    """`/sns/userinfo`: not for snsapi_base, 48001 then."""
     args = request.args
     grant = world.web.check(args.get("access_token", ""), args.get("openid", ""))
-    if grant.scope != "snsapi_userinfo":
+    if grant.scope not in WHOLE:
         fail(48001)
     told: dict[str, Any] = {"openid": grant.openid, "nickname": grant.nickname, "sex": 0}
     told |= {"language": "", "city": "", "province": "", "country": "", "headimgurl": ""}

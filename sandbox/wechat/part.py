@@ -9,18 +9,38 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from sandbox.kit import Beside, Kit, Part
-from sandbox.wechat import account, messages, oauth, qrcodes, tokens, users
+from sandbox.wechat import (
+    account,
+    messages,
+    mini,
+    notices,
+    oauth,
+    qrcodes,
+    tags,
+    tokens,
+    users,
+)
 from sandbox.wechat.consent import consent_blueprint
 from sandbox.wechat.errors import WeChatError, answer, error_body, error_document
 from sandbox.wechat.phone.page import phone_blueprint
 from sandbox.wechat.push import push_blueprint
+from sandbox.wechat.qrconnect import qrconnect_blueprint
 from sandbox.wechat.users import follow
 from sandbox.wechat.webview import webview
 from sandbox.wechat.world import World
 
 CALLBACK = "SANDBOX_WECHAT_CALLBACK"  # environment: the callback URL from the start on
-ROUTES = tokens.ROUTES + users.ROUTES + qrcodes.ROUTES + messages.ROUTES + oauth.ROUTES
-View = Callable[[World], dict[str, Any]]
+View = Callable[[World], dict[str, Any] | Response]
+ROUTES: tuple[tuple[str, str, View], ...] = (
+    *tokens.ROUTES,
+    *users.ROUTES,
+    *tags.ROUTES,
+    *qrcodes.ROUTES,
+    *messages.ROUTES,
+    *notices.ROUTES,
+    *oauth.ROUTES,
+    *mini.ROUTES,
+)
 
 
 def make(kit: Kit) -> Part:
@@ -38,6 +58,7 @@ def make(kit: Kit) -> Part:
     app.register_error_handler(WeChatError, _refused)
     app.register_error_handler(HTTPException, _unknown)
     app.register_blueprint(consent_blueprint(world))
+    app.register_blueprint(qrconnect_blueprint(world))
     app.register_blueprint(push_blueprint(world))
     app.register_blueprint(phone_blueprint(world))
     return Part(
@@ -56,7 +77,8 @@ def make(kit: Kit) -> Part:
 def _add(app: Flask, world: World, method: str, path: str, view: View) -> None:
     def run() -> Response:
         with world.lock:
-            return answer(view(world), path)
+            told = view(world)
+        return told if isinstance(told, Response) else answer(told, path)
 
     app.add_url_rule(path, path.replace("/", "_"), run, methods=[method])
 
@@ -70,12 +92,14 @@ def _unknown(error: HTTPException) -> Response:
     if error.code == 405:
         wants_post = request.method == "GET"
         return answer(error_document(43002 if wants_post else 43001), request.path)
-    return answer(error_document(40066), request.path, error.code or 500)
+    return answer(
+        error_document(40066), request.path, 501 if error.code == 404 else error.code or 500
+    )
 
 
 def _ready(world: World, url: str) -> dict[str, Any]:
     world.url = url
-    names = ("name", "openid", "unionid", "mini_openid")
+    names = ("name", "openid", "unionid", "mini_openid", "web_openid", "phone")
     told = [{name: getattr(user, name) for name in names} for user in world.users.everyone()]
     return {
         "url": url,
@@ -88,6 +112,9 @@ def _ready(world: World, url: str) -> dict[str, Any]:
         "original_id": account.ORIGINAL_ID,
         "mini_appid": account.MINI_APPID,
         "mini_secret": account.MINI_SECRET,
+        "web_appid": account.WEB_APPID,
+        "web_secret": account.WEB_SECRET,
+        "templates": sorted(world.account.templates),
         "thumb_media_id": account.THUMB_MEDIA_ID,
         "users": told,
         "callback_url": world.account.callback_url,
@@ -100,7 +127,7 @@ def _reset(world: World) -> None:
 
 
 def _seed(world: World, document: Any) -> list[dict[str, Any]]:
-    """{"users": [{"name", "openid"?, "unionid"?, "follows"?}]} -> those users, ids filled in."""
+    """{"users": [{"name", "openid"?, "unionid"?, "phone"?, "follows"?}]} -> those users."""
     given = document.get("users") if isinstance(document, dict) else None
     if not isinstance(given, list):
         raise TypeError('a seed is {"users": [{"name", "openid"?, "unionid"?, "follows"?}]}')
@@ -123,6 +150,9 @@ def _state(world: World) -> dict[str, Any]:
             "users": [user.brief() for user in world.users.everyone()],
             "windows": world.windows.state(),
             "qrcodes": world.qrcodes.all(),
+            "minicodes": [vars(code) for code in world.mini.codes],
+            "tags": world.tags.all(),
+            "credits": world.credits.state(),
             "quotas": world.quotas.used(),
             "messages": world.inbox.of(None),
         }

@@ -100,6 +100,24 @@ def _add_settings(plane: Blueprint, world: "World") -> None:
             user = world.users.get(_document())
             return jsonify(code=world.web.code(logged_in(user)), openid=user.mini_openid)
 
+    @plane.post("/wechat/phonecode")
+    def phonecode() -> ResponseReturnValue:
+        with world.lock:
+            user = world.users.get(_document())
+            return jsonify(code=world.mini.phone_code(user), phone=user.phone)
+
+    @plane.post("/wechat/prompt")
+    def prompt() -> ResponseReturnValue:
+        document = _document()
+        with world.lock:
+            user = world.users.get(document)
+            app, template = document.get("app", "account"), str(document.get("template_id"))
+            if app not in ("account", "mini") or template not in world.account.templates:
+                raise ValueError("app is account or mini; template_id one of the templates")
+            openid = user.openid if app == "account" else user.mini_openid
+            world.credits.prompted(openid, template, str(document.get("answer")))
+        return jsonify(ok=True)
+
 
 def _document() -> dict[str, Any]:
     return _object(request.get_json(force=True, silent=True))

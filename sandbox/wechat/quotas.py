@@ -7,6 +7,7 @@ from sandbox.kit.clock import Clock
 from sandbox.wechat.errors import fail
 
 BEIJING = datetime.timezone(datetime.timedelta(hours=8))
+RESETS_A_MONTH = 10
 DAILY = {  # a new account's figures; a path that isn't here has no limit in the sandbox
     "/cgi-bin/qrcode/create": 100_000,
     "/cgi-bin/user/info": 5_000_000,
@@ -26,6 +27,15 @@ class Quotas:
         now = datetime.datetime.fromtimestamp(self._clock.now(), BEIJING)
         self._count(name, f"{now:%Y-%m-%d %H:%M}", a_minute, 45011)
         self._count(name, f"{now:%Y-%m-%d}", a_day, 45009)
+
+    def reset(self) -> None:
+        """`clear_quota`: the day's calls again; 48006 after ten in a month."""
+        now = datetime.datetime.fromtimestamp(self._clock.now(), BEIJING)
+        self._count("clear_quota", f"{now:%Y-%m}", RESETS_A_MONTH, 48006)
+        today = f"{now:%Y-%m-%d}"
+        for name, period in list(self._used):
+            if period == today:
+                del self._used[name, period]
 
     def used(self) -> dict[str, int]:
         """What was used, as "name period" -> calls."""

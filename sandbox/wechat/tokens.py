@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flask import request
 
 from sandbox.kit.clock import Clock
-from sandbox.wechat.account import APPID, MINI_APPID, SECRETS
+from sandbox.wechat.account import APPID, MINI_APPID, SECRETS, WEB_APPID
 from sandbox.wechat.errors import fail
 from sandbox.wechat.quotas import Quotas
 
@@ -120,6 +120,8 @@ def _identify(world: "World", given: dict[str, Any]) -> str:
     if given.get("grant_type") != "client_credential":
         fail(40002)
     appid = check_secret(given)
+    if appid == WEB_APPID:
+        fail(40013)  # a website app has no API token; the code is not verified
     account = world.account
     if appid == APPID and account.secret_frozen:
         fail(40243)
@@ -182,9 +184,18 @@ def callback_ips(world: "World") -> dict[str, Any]:
     return {"ip_list": ["127.0.0.1"]}
 
 
+def clear_quota(world: "World") -> dict[str, Any]:
+    """`clear_quota`: of the app whose token it is."""
+    if world.admit(also=(MINI_APPID,)) != world.body().get("appid"):
+        fail(40013)
+    world.quotas.reset()
+    return {"errcode": 0, "errmsg": "ok"}
+
+
 ROUTES = (
     ("GET", "/cgi-bin/token", token),
     ("POST", "/cgi-bin/stable_token", stable_token),
     ("GET", "/cgi-bin/ticket/getticket", ticket),
     ("GET", "/cgi-bin/getcallbackip", callback_ips),
+    ("POST", "/cgi-bin/clear_quota", clear_quota),
 )

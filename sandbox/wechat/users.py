@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import request
 
-from sandbox.wechat.account import APPID, MINI_APPID
+from sandbox.wechat.account import APPID, MINI_APPID, WEB_APPID
 from sandbox.wechat.errors import fail
 
 if TYPE_CHECKING:
     from sandbox.wechat.world import World
 
+MOST_AT_ONCE = 100
 READY_MADE = ("Lin Muyu", "Zhao Beichen", "Su Wanqing", "He Tianlan")
 
 
@@ -33,6 +34,8 @@ class User:
     openid: str
     mini_openid: str
     unionid: str
+    web_openid: str
+    phone: str
     follows: bool = False
     subscribe_time: int = 0
     subscribe_scene: str = ""
@@ -51,13 +54,21 @@ class Users:
         for name in READY_MADE:
             self.add(name)
 
-    def add(self, name: str, openid: str | None = None, unionid: str | None = None) -> User:
+    def add(
+        self,
+        name: str,
+        openid: str | None = None,
+        unionid: str | None = None,
+        phone: str | None = None,
+    ) -> User:
         """One more person; ValueError if the name or the openid is taken."""
         user = User(
             name,
             openid or derived_id(APPID, name),
             derived_id(MINI_APPID, name),
             unionid or derived_id("union", name),
+            derived_id(WEB_APPID, name),
+            phone or f"1380013{8000 + len(self._all) % 1000}",
         )
         if not name or self.find(name) or self.find(user.openid):
             raise ValueError("a user needs a name and an openid of their own")
@@ -102,7 +113,21 @@ def info(world: "World") -> dict[str, Any]:
     Nickname, head image and language are no longer in it (WeChat's notice of 27 Dec 2021).
     """
     world.admit()
-    user = world.users.of_account(request.args.get("openid"))
+    return _told(world, request.args.get("openid"))
+
+
+def batch(world: "World") -> dict[str, Any]:
+    """`user/info/batchget`: the same of up to a hundred."""
+    world.admit()
+    asked = world.body().get("user_list")
+    if not isinstance(asked, list) or not 1 <= len(asked) <= MOST_AT_ONCE:
+        fail(40032)
+    openids = [each.get("openid") if isinstance(each, dict) else None for each in asked]
+    return {"user_info_list": [_told(world, openid) for openid in openids]}
+
+
+def _told(world: "World", openid: Any) -> dict[str, Any]:
+    user = world.users.of_account(openid)
     if not user.follows:
         return {"subscribe": 0, "openid": user.openid}
     return {
@@ -113,11 +138,14 @@ def info(world: "World") -> dict[str, Any]:
         "unionid": user.unionid,
         "remark": "",
         "groupid": 0,
-        "tagid_list": [],
+        "tagid_list": world.tags.of(user.openid),
         "subscribe_scene": user.subscribe_scene,
         "qr_scene": user.scene if isinstance(user.scene, int) else 0,
         "qr_scene_str": user.scene if isinstance(user.scene, str) else "",
     }
 
 
-ROUTES = (("GET", "/cgi-bin/user/info", info),)
+ROUTES = (
+    ("GET", "/cgi-bin/user/info", info),
+    ("POST", "/cgi-bin/user/info/batchget", batch),
+)

@@ -22,8 +22,16 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 WECHATS_OWN = "/connect/"
 SECONDS = 30
 # Content-Encoding: asked for plain. X-Frame-Options: WeChat's browser is no frame.
-DROPPED = ("connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding")
-DROPPED += ("x-frame-options", "date", "server")
+DROPPED = (
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "content-length",
+    "content-encoding",
+    "x-frame-options",
+    "date",
+    "server",
+)
 
 
 def origin_of(url: str | None) -> str:

@@ -14,9 +14,12 @@ from sandbox.wechat.account import APPID, Account
 from sandbox.wechat.diary import Diary
 from sandbox.wechat.errors import fail
 from sandbox.wechat.messages import Inbox
+from sandbox.wechat.mini import Mini
+from sandbox.wechat.notices import Credits
 from sandbox.wechat.oauth import Web
 from sandbox.wechat.qrcodes import QrCodes
 from sandbox.wechat.quotas import DAILY, Quotas
+from sandbox.wechat.tags import Tags
 from sandbox.wechat.tokens import Tokens
 from sandbox.wechat.users import Users
 from sandbox.wechat.windows import Windows
@@ -42,15 +45,20 @@ class World:
         self.qrcodes = QrCodes(self.clock)
         self.windows = Windows(self.clock)
         self.inbox = Inbox(self.clock)
+        self.mini = Mini(self.clock)
+        self.tags = Tags()
+        self.credits = Credits()
         self.diary = Diary(self.clock)
         self.web = Web(self.clock)
 
-    def admit(self, also: tuple[str, ...] = ()) -> None:
-        """Let a call in: a token in force, of the right app, with permission and quota left."""
+    def admit(self, also: tuple[str, ...] = ()) -> str:
+        """Let a call in: a token in force, of the right app, with permission and quota left.
+        Gives that app's id."""
         appid = self.tokens.check(request.args.get("access_token", ""))
         if appid not in (APPID, *also) or request.path in self.account.unauthorized:
             fail(48001)
         self.charge(DAILY.get(request.path))
+        return appid
 
     def charge(self, a_day: int | None, a_minute: int | None = None, key: str = "") -> None:
         """Count this call against its path's quota; the console's figure goes first."""

@@ -172,9 +172,9 @@ def test_errcodes_can_be_injected_by_path(oa):
 
 
 def test_what_is_not_played_fails_loudly(oa):
-    """An unknown path is 404 with an errcode; a wrong method is 43001 or 43002."""
-    answer = oa.get("/cgi-bin/tags/get", access_token=oa.stable()["access_token"])
-    assert (answer.status_code, answer.json()["errcode"]) == (404, 40066)
+    """An unknown path is 501 with an errcode; a wrong method is 43001 or 43002."""
+    answer = oa.get("/cgi-bin/menu/get", access_token=oa.stable()["access_token"])
+    assert (answer.status_code, answer.json()["errcode"]) == (501, 40066)
     assert oa.get("/cgi-bin/qrcode/create").json()["errcode"] == 43002
     posted = oa.http.post(f"{oa.url}/cgi-bin/user/info", json={})
     assert posted.json()["errcode"] == 43001
