@@ -7,7 +7,7 @@ PORT ?= 8000
 CRM ?= dynamics
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test check bench conformance replay judges example lock clean setup
+.PHONY: help demo test check bench prove conformance replay judges example lock clean setup
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -28,6 +28,9 @@ check: $(VENV)/.dev  ## lint, types, import rules, sizes
 
 bench: $(VENV)/.dev  ## measure reads, writes and the token endpoint beside a plain build (ARGS=--quick for a short run)
 	@$(RUN) -m benchmarks $(ARGS)
+
+prove: $(VENV)/.dev  ## the long proofs: races, times, memory, hostile bytes (ARGS=--short; --only NAME; --write: docs/proof.md)
+	@$(RUN) -m prove $(ARGS)
 
 conformance: $(VENV)/.dev  ## the adapter contract's clauses (ADAPTER=dynamics|memory|sugarcrm|suitecrm; LIVE=1: on the system that BRIDGE_LIVE_… names)
 	@$(RUN) -m $(if $(LIVE),adapters.conformance $(ADAPTER),pytest tests/conformance $(if $(ADAPTER),-k $(ADAPTER))) $(ARGS)

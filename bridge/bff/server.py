@@ -8,7 +8,7 @@ here, and no call waits for a second thread of the same server.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 from flask import Flask
@@ -83,7 +83,7 @@ class Server:
         """One request. `address`: whom the limits count it for."""
         builder = EnvironBuilder(
             method=method,
-            path=path,
+            path=quote(path),  # else a `?` in it would count as the query
             query_string=query,
             base_url=self.issuer,
             headers=Headers(list(headers.items())),

@@ -53,12 +53,12 @@ since the sign-in refuses, so a sign-in that races a reset doesn't outlive it; s
 was ended before it was made."""
 
 ROTATE = """
-local v = redis.call('HMGET', KEYS[1], 'cid', 'gen', 'rot', 'ep', 'abs')
+local v = redis.call('HMGET', KEYS[1], 'cid', 'gen', 'rot', 'abs')
 if not v[2] then return {'gone'} end
 if v[1] ~= ARGV[2] then return {'client'} end
 local now = tonumber(redis.call('TIME')[1])
-local left = tonumber(v[5]) - now
-if left <= 0 or (redis.call('GET', KEYS[3]) or '0') ~= v[4] then
+local left = tonumber(v[4]) - now
+if left <= 0 or (redis.call('GET', KEYS[3]) or '0') ~= ARGV[7] then
   redis.call('DEL', KEYS[1])
   return {'gone'}
 end
@@ -77,23 +77,22 @@ redis.call('EXPIRE', KEYS[1], math.min(tonumber(ARGV[6]), left))
 return {answer, successor}
 """
 """KEYS grant, new access token, member's epoch. ARGV generation presented, client, leeway, token
-record, token life, idle life. The token before the current one gets the same successor within the
-leeway (a retry after a lost answer); any older one ends the grant. One generation ahead is a
-rotation that a failover of Redis lost: its MAC says that we gave it out, so it is accepted once.
-Another client's try never ends a grant."""
+record, token life, idle life, the sealed record's epoch. The token before the current one gets the
+same successor within the leeway (a retry after a lost answer); any older one ends the grant. One
+generation ahead is a rotation that a failover of Redis lost: its MAC says that we gave it out, so
+it is accepted once. Another client's try never ends a grant."""
 
 CHECK = """
 local record = redis.call('GET', KEYS[1])
 if not record then return false end
-local gid, uid, epoch = string.match(record, '^([^|]*)|([^|]*)|([^|]*)|')
-if gid ~= '' then
-  if redis.call('EXISTS', 'gr:' .. gid) == 0 then return false end
-  if (redis.call('GET', 'ep:' .. uid) or '0') ~= epoch then return false end
-end
-return record
+local gid = string.match(record, '^([^|]*)|')
+if gid == '' then return {record} end
+local v = redis.call('HMGET', 'gr:' .. gid, 'uid', 'ep', 'rec')
+if not v[1] or (redis.call('GET', 'ep:' .. v[1]) or '0') ~= v[2] then return false end
+return {record, v[3], v[1], v[2]}
 """
-"""KEYS access token. Gives its record if the grant lives and the epoch is the one it was born
-under."""
+"""KEYS access token. Gives its record, and its grant's record, uid and epoch, if the grant lives and
+the epoch is the one it was born under."""
 
 END_GRANT = """
 local v = redis.call('HMGET', KEYS[1], 'uid', 'cid', 'rec')

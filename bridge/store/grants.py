@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge import log, security
-from bridge.seal import Keyring, Mac, Pseudonyms, SealBroken
+from bridge.seal import Keyring, Mac, Pseudonyms, SealBroken, b64, unb64
 from bridge.store import grant_scripts as scripts
 from bridge.store.authorizations import (
     Authorization,
@@ -30,7 +30,9 @@ from bridge.store.authorizations import (
     Issued,
     Live,
     from_json,
+    pack,
     to_json,
+    unpack,
 )
 from bridge.store.caller_cache import CallerCache
 from bridge.store.connection import Redis
@@ -142,8 +144,8 @@ class Grants:
         name, gid, uid = digest(secret), code.grant_id, self._uid_of(authorization)
         now = int(self._clock())
         life = self._lives.absolute if refreshable else self._lives.access_token
-        access, record, seconds = self._new_access(authorization, gid, now + life)
-        sealed = self._seal("grant", f"gr:{gid}", to_json(authorization))
+        access, record, seconds = self._new_access(gid, now + life)
+        sealed = self._keyring.seal("grant", f"gr:{gid}", pack(authorization))
         answer = self._redeem(
             [
                 f"code:{name}",
@@ -188,7 +190,7 @@ class Grants:
         if rec is None:
             return None
         try:
-            authorization = from_json(self._open("grant", f"gr:{gid}", rec))
+            authorization = unpack(self._keyring.open("grant", f"gr:{gid}", rec))
         except SealBroken:
             return None
         return Grant(gid, generation, authorization, int(ends), int(checked))
@@ -200,12 +202,12 @@ class Grants:
         all of it). None where the token was used before: then the grant is dead."""
         kept = grant.authorization
         asked = kept.scope if scope is None else scope & kept.scope
-        narrowed = Authorization(**{**vars(kept), "scope": asked})
-        access, record, seconds = self._new_access(narrowed, grant.id, grant.ends_at)
+        narrowed = "" if asked == kept.scope else " ".join(sorted(asked))
+        access, record, seconds = self._new_access(grant.id, grant.ends_at, narrowed)
         uid = self._uid_of(kept)
         answer = self._rotate(
             [f"gr:{grant.id}", f"at:{digest(access)}", f"ep:{uid}"],
-            [grant.generation, client_id, leeway, record, seconds, self._lives.idle],
+            [grant.generation, client_id, leeway, record, seconds, self._lives.idle, kept.epoch],
         )
         if answer[0] in ("reuse", "forward", "client"):
             log.event("refresh-" + answer[0], logging.WARNING, client=client_id)
@@ -226,9 +228,8 @@ class Grants:
     ) -> Issued:
         """An access token of the client's own (RFC 6749 section 4.4); no grant, no refresh."""
         ends = int(self._clock()) + self._lives.access_token
-        access, record, seconds = self._new_access(
-            Authorization(client_id, scope, audience), "", ends
-        )
+        own = b64(pack(Authorization(client_id, scope, audience)))
+        access, record, seconds = self._new_access("", ends, own)
         self._redis.do("SET", f"at:{digest(access)}", record, "EX", seconds)
         return Issued(access, None, seconds, scope, "")
 
@@ -243,8 +244,8 @@ class Grants:
             if known is not None:
                 return known
         mark = self._cache.mark() if self._cache is not None else 0
-        record = self._check([f"at:{name}"], [])
-        caller, uid = self._caller(name, record) if record else (None, "")
+        found = self._check([f"at:{name}"], [])
+        caller, uid = self._caller(name, *found) if found else (None, "")
         if caller is None or caller.expires_at <= self._clock():
             return None
         if self._cache is not None:
@@ -262,8 +263,8 @@ class Grants:
             self._end(named[0], client_id)
             return
         name = digest(token)
-        record = self._redis.do("GET", f"at:{name}")
-        caller = self._caller(name, record)[0] if record else None
+        found = self._check([f"at:{name}"], [])
+        caller = self._caller(name, *found)[0] if found else None
         if caller is not None and caller.client_id == client_id:
             self._redis.do("DEL", f"at:{name}")
 
@@ -316,7 +317,7 @@ class Grants:
 
     def _subject_in(self, grant_id: str, record: str) -> str | None:
         try:
-            return from_json(self._open("grant", f"gr:{grant_id}", record)).subject
+            return unpack(self._keyring.open("grant", f"gr:{grant_id}", record)).subject
         except SealBroken:
             return None
 
@@ -340,28 +341,36 @@ class Grants:
             return None
         return parts[1], int(parts[2])
 
-    def _new_access(
-        self, authorization: Authorization, gid: str, ends_at: int
-    ) -> tuple[str, str, int]:
-        """(token, its record `gid|uid|epoch|sealed`, seconds it lives)."""
+    def _new_access(self, gid: str, ends_at: int, rest: str = "") -> tuple[str, str, int]:
+        """(token, its record `gid|sealed`, seconds it lives). A grant's token rests as its times
+        only, since the grant has the rest. `rest`: narrower scope; a client's own authorization."""
         now = int(self._clock())
         seconds = max(1, min(self._lives.access_token, ends_at - now))
         token = secrets.token_urlsafe(32)
-        clear = f"{gid}|{self._uid_of(authorization)}|{authorization.epoch}|"
-        plain = {**to_json(authorization), "iat": now, "exp": now + seconds}
-        sealed = self._seal("access", f"at:{digest(token)}|{clear}", plain)
-        return token, clear + sealed, seconds
+        plain = f"{now} {now + seconds} {rest}".encode()
+        sealed = self._keyring.seal("access", f"at:{digest(token)}|{gid}", plain)
+        return token, f"{gid}|{sealed}", seconds
 
-    def _caller(self, name: str, record: str) -> tuple[Caller | None, str]:
-        gid, uid, epoch, sealed = record.split("|", 3)
+    def _caller(
+        self, name: str, record: str, grant: str = "", uid: str = "", epoch: str = "0"
+    ) -> tuple[Caller | None, str]:
+        """Who the records say. Labels that stand in clear are believed only where the sealed grant
+        says the same."""
+        gid, sealed = record.split("|", 1)
         try:
-            plain = self._open("access", f"at:{name}|{gid}|{uid}|{epoch}|", sealed)
+            text = self._keyring.open("access", f"at:{name}|{gid}", sealed).decode()
+            issued_at, expires_at, rest = text.split(" ", 2)
+            packed = self._keyring.open("grant", f"gr:{gid}", grant) if gid else unb64(rest)
         except SealBroken:
             return None, ""
-        issued_at, expires_at = plain.pop("iat"), plain.pop("exp")
-        known = vars(from_json(plain))
-        known.pop("epoch")
-        return Caller(**known, grant_id=gid, issued_at=issued_at, expires_at=expires_at), uid
+        kept = unpack(packed)
+        if (self._uid_of(kept), str(kept.epoch)) != (uid, epoch):
+            return None, ""
+        known = {name: value for name, value in vars(kept).items() if name != "epoch"}
+        if gid and rest:
+            known["scope"] = frozenset(rest.split())
+        times = {"issued_at": int(issued_at), "expires_at": int(expires_at)}
+        return Caller(**known, grant_id=gid, **times), uid
 
     def _seal(self, purpose: str, place: str, plain: dict[str, Any]) -> str:
         return self._keyring.seal(purpose, place, json.dumps(plain).encode())

@@ -285,6 +285,7 @@ def test_a_query_passes_as_it_is(site):
         ("/api/me/secret", "GET", 404),
         ("/api/me/../me/secret", "GET", 404),
         ("/api/operations/..%2Fme", "GET", 404),
+        ("/api/operations/a%3Fb=c", "GET", 404),
         ("/api//me", "GET", 404),
         ("/api/otp", "POST", 404),
         ("/api/me", "POST", 405),

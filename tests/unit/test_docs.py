@@ -21,7 +21,7 @@ _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _MAKE = re.compile(r"(?<!keys )\bmake ([a-z-]+)(?=[ `\n)]|$)")
 _BRIDGE = re.compile(r"python -m bridge ((?:[a-z-]+ ?){1,2})((?:--[a-z-]+[^`|\n#]*)?)")
 _VARIABLE = re.compile(r"\bBRIDGE_[A-Z0-9_]+\b(?!…)")
-_PLACES = "adapters|benchmarks|bridge|config|deploy|docs|mappings|sandbox|tests"
+_PLACES = "adapters|benchmarks|bridge|config|deploy|docs|mappings|prove|sandbox|tests"
 _PATH = re.compile(rf"(?<![\w/.])((?:{_PLACES})/[\w./-]*\w/?|[a-z-]+\.(?:py|toml|in))(?![\w*<])")
 _ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/v1/[\w/{}<>-]+|/healthz|/readyz)")
 _WORKING = {"BRIDGE_CONFIG", "BRIDGE_ENVIRONMENT", "BRIDGE_REQUIRE_BROWSER"}

@@ -319,6 +319,22 @@ def test_a_record_moved_or_relabelled_in_redis_is_refused(redis, code):
     assert grants.of_refresh_token(forged) is None
 
 
+def test_a_label_that_stands_in_clear_revives_nothing(redis, code, member):
+    """A writer of Redis who lifts a grant's epoch to one after a sign-out everywhere, or gives it
+    to a member who hasn't signed out, gets neither an answer nor new tokens."""
+    grants, key = make(redis), f"gr:{code.grant_id}"
+    _, issued = redeem(grants, code)
+    grant = grants.of_refresh_token(issued.refresh_token)
+    uid = redis.do("HGET", key, "uid")
+    redis.do("SET", f"ep:{uid}", 7, "EX", 60)
+    redis.do("HSET", key, "ep", 7)
+    assert grants.check(issued.access_token) is None
+    redis.do("HSET", key, "ep", 0, "uid", "somebody-else")
+    assert grants.check(issued.access_token) is None
+    redis.do("HSET", key, "ep", 7)
+    assert grants.rotate(grant, "portal") is None
+
+
 def test_nothing_of_the_member_is_in_redis_and_every_key_is_on_the_list(redis, code, member):
     """Keys are on the closed list with a time to live; no value shows member or subject."""
     grants = make(redis)
