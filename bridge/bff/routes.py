@@ -29,6 +29,8 @@ FORWARDED = (
     ("/me/email", ("PUT",)),
     ("/me/identities", ("GET", "POST")),
     ("/me/identities/<id>", ("DELETE",)),
+    ("/me/sessions", ("GET", "DELETE")),
+    ("/me/sessions/<id>", ("DELETE",)),
     ("/operations/<id>", ("GET",)),
     ("/capabilities", ("GET",)),
 )

@@ -91,8 +91,8 @@ local v = redis.call('HMGET', 'gr:' .. gid, 'uid', 'ep', 'rec')
 if not v[1] or (redis.call('GET', 'ep:' .. v[1]) or '0') ~= v[2] then return false end
 return {record, v[3], v[1], v[2]}
 """
-"""KEYS access token. Gives its record, and its grant's record, uid and epoch, if the grant lives and
-the epoch is the one it was born under."""
+"""KEYS access token. Gives its record, and its grant's record, uid and epoch, if the grant lives
+and the epoch is the one it was born under."""
 
 END_GRANT = """
 local v = redis.call('HMGET', KEYS[1], 'uid', 'cid', 'rec')

@@ -369,8 +369,8 @@ class Grants:
         known = {name: value for name, value in vars(kept).items() if name != "epoch"}
         if gid and rest:
             known["scope"] = frozenset(rest.split())
-        times = {"issued_at": int(issued_at), "expires_at": int(expires_at)}
-        return Caller(**known, grant_id=gid, **times), uid
+        known |= {"issued_at": int(issued_at), "expires_at": int(expires_at)}
+        return Caller(**known, grant_id=gid), uid
 
     def _seal(self, purpose: str, place: str, plain: dict[str, Any]) -> str:
         return self._keyring.seal(purpose, place, json.dumps(plain).encode())
