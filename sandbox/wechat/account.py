@@ -32,6 +32,8 @@ class Account:
     push_mode: str = "safe"
     push_format: str = "xml"
     callback_timeout: float = 5.0
+    # Failed pushes in a row, then none for a minute; WeChat's own number isn't documented.
+    mark_fail_after: int | None = None
     # None: any loopback host and port, since a bridge on trial has no domain of its own.
     oauth_domain: str | None = None
     ip_whitelist: list[str] = dataclasses.field(default_factory=lambda: ["127.0.0.1"])

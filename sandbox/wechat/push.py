@@ -148,6 +148,9 @@ def pushed(
 
 def _sent(world: "World", push: Push, options: Options) -> dict[str, Any]:
     """All copies of one push. The lock isn't held, since the callback may call us back."""
+    told: dict[str, Any] = {"openid": push.user.openid, "fields": push.fields}
+    if world.paused():
+        return told | {"attempts": [], "delivered": False, "shown": None, "paused": True}
 
     def one(copy: int) -> list[dict[str, Any]]:
         return deliver(world.account, push, options, copy)
@@ -155,9 +158,10 @@ def _sent(world: "World", push: Push, options: Options) -> dict[str, Any]:
     copies = range(1, options.copies + 1)
     with ThreadPoolExecutor(options.copies if options.concurrent else 1) as pool:
         attempts = [attempt for tries in pool.map(one, copies) for attempt in tries]
-    told: dict[str, Any] = {"openid": push.user.openid, "fields": push.fields}
     told["attempts"] = attempts
     told["delivered"] = any(attempt["status"] == 200 for attempt in attempts)
+    if not options.forged:
+        world.heard(told["delivered"])
     told["shown"] = None if options.forged else _shown(world, push, attempts)
     return told
 

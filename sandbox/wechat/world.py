@@ -24,6 +24,8 @@ from sandbox.wechat.tokens import Tokens
 from sandbox.wechat.users import Users
 from sandbox.wechat.windows import Windows
 
+MARK_FAIL_SECONDS = 60
+
 
 class World:
     """One Official Account, one mini program, their users."""
@@ -45,6 +47,7 @@ class World:
         self.qrcodes = QrCodes(self.clock)
         self.windows = Windows(self.clock)
         self.inbox = Inbox(self.clock)
+        self._failed, self._paused_until = 0, 0.0
         self.mini = Mini(self.clock)
         self.tags = Tags()
         self.credits = Credits()
@@ -59,6 +62,17 @@ class World:
             fail(48001)
         self.charge(DAILY.get(request.path))
         return appid
+
+    def heard(self, delivered: bool) -> None:
+        """Count failed pushes in a row; after so many nothing is pushed for a minute."""
+        with self.lock:
+            self._failed = 0 if delivered else self._failed + 1
+            if self._failed == self.account.mark_fail_after:
+                self._failed, self._paused_until = 0, self.clock.now() + MARK_FAIL_SECONDS
+
+    def paused(self) -> bool:
+        """Whether pushes are held back, and so lost ("MarkFail" of WeChat's alarms)."""
+        return self.clock.now() < self._paused_until
 
     def charge(self, a_day: int | None, a_minute: int | None = None, key: str = "") -> None:
         """Count this call against its path's quota; the console's figure goes first."""

@@ -157,6 +157,17 @@ def test_what_is_sent_later_arrives_by_itself(phone: Callable[..., Page], oa: Ca
     assert not oa.call("/cgi-bin/user/info", openid=oa.openid)["subscribe"]
 
 
+def test_a_notice_shows_as_a_card(phone: Callable[..., Page], oa: Caller) -> None:
+    """A subscription notice arrives with its title and its values."""
+    template = oa.ready["templates"][0]
+    oa.control("wechat/prompt", {"openid": oa.openid, "template_id": template, "answer": "accept"})
+    notice = {"touser": oa.openid, "template_id": template, "data": {"thing1": {"value": "Gold"}}}
+    assert oa.call("/cgi-bin/message/subscribe/bizsend", notice)["errcode"] == 0
+    page = phone()
+    expect(page.locator(".bubble.card span")).to_have_text("Gold")
+    expect(page.locator(".line")).to_contain_text("subscription message")
+
+
 def test_an_ended_code_cannot_be_scanned(phone: Callable[..., Page], oa: Caller) -> None:
     """Once its time has come a code shows as ended, with nothing to press."""
     _code(oa, expire_seconds=60)

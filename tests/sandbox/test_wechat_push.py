@@ -320,3 +320,22 @@ def test_an_ended_code_is_scanned_in_vain(oa, callback):
     document["ticket"] = "gQxx"
     assert oa.http.post(f"{oa.url}/_sandbox/scan", json=document).status_code == 400
     assert callback.requests == []
+
+
+def test_after_failures_nothing_is_pushed_for_a_minute(oa, callback):
+    """Where set, so many failed pushes in a row hold back all others for a minute."""
+    oa.control("wechat/settings", {"mark_fail_after": 2})
+    event = {"event": "text", "user": "Lin Muyu"}
+    callback.answer = lambda message: ("down", 500)
+    oa.control("push", event)
+    callback.answer = lambda message: "success"
+    assert oa.control("push", event)["delivered"] is True  # the count begins again
+    callback.answer = lambda message: ("down", 500)
+    oa.control("push", event)
+    assert "paused" not in oa.control("push", event)
+    callback.answer = lambda message: "success"
+    heard = len(callback.heard)
+    assert oa.control("push", event)["paused"] is True
+    assert len(callback.heard) == heard
+    oa.control("clock", {"advance": 61})
+    assert oa.control("push", event)["delivered"] is True
