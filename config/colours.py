@@ -57,6 +57,16 @@ PAIRS = (
 """What stands on what, and the least contrast."""
 
 
+_BOTH = ("band", "on_band")
+"""The band is the same in both schemes, unless the dark one says otherwise."""
+
+
+def in_dark(given: Mapping[str, Scheme]) -> dict[str, str]:
+    """What holds in the dark scheme of a brand's colours."""
+    light = given["light"]
+    return {**{name: light[name] for name in _BOTH if name in light}, **given["dark"]}
+
+
 def ratio(front: str, back: str) -> float:
     """Contrast of two colours `#rrggbb`, 1 to 21 (WCAG 2.2, "contrast ratio").
 

@@ -5,7 +5,15 @@
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import (
+    RAISE,
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    validate,
+    validates_schema,
+)
 
 from config import colours
 
@@ -274,9 +282,15 @@ class ColoursPart(Part):
     @validates_schema(skip_on_field_errors=True)
     def readable(self, data: dict[str, dict[str, str]], **_: Any) -> None:
         """A pair that too few people could read is refused (WCAG 2.2 AA)."""
-        found = {name: list(colours.unreadable(name, given)) for name, given in data.items()}
+        held = {**data, "dark": colours.in_dark(data)}
+        found = {name: list(colours.unreadable(name, given)) for name, given in held.items()}
         if any(found.values()):
             raise ValidationError({name: told for name, told in found.items() if told})
+
+    @post_load
+    def completed(self, data: dict[str, dict[str, str]], **_: Any) -> dict[str, dict[str, str]]:
+        """With what the dark scheme has from the light one."""
+        return {**data, "dark": colours.in_dark(data)}
 
 
 class BrandPart(Part):

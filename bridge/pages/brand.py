@@ -93,7 +93,7 @@ def _picture(
 
 
 def _css(colours: Any, picture: File | None) -> Iterator[str]:
-    """Each scheme stands on its own: what isn't set there stays ours."""
+    """What isn't set in a scheme stays ours there."""
     for scheme, given in (("light", colours.light), ("dark", colours.dark)):
         if given:
             rules = " ".join(f"--{name.replace('_', '-')}: {hue};" for name, hue in given.items())

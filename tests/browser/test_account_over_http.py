@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -405,3 +406,40 @@ def test_a_code_to_an_address_that_went_away_confirms_nothing(site: Stage, membe
     site.crm.update("identity", row.id, released, row.version)
     assert "can no longer be used" in member.followed("/account/confirm/code", code=code)
     assert member.location("/account/erase") == "/account/confirm"
+
+
+def at_once(member: Member, path: str, forms: list[dict[str, str]]) -> list[int]:
+    """The forms, sent together from one browser; gives their statuses."""
+    text = member.get(path).text
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text))
+    cookies = member.http.cookies.get_dict()
+
+    def send(form: dict[str, str]) -> int:
+        url = member.site.url + path
+        data = {**hidden, **form}
+        return requests.post(
+            url, data, cookies=cookies, allow_redirects=False, timeout=20
+        ).status_code
+
+    with ThreadPoolExecutor(len(forms)) as pool:
+        return list(pool.map(send, forms))
+
+
+def test_a_form_that_is_sent_twice_is_one_write(site: Stage, member: Member) -> None:
+    """Also when both are under way together; the answers agree."""
+    member.followed("/account/consents")
+    before = len(site.crm.store.rows["consent"])
+    ticked = {"consent_marketing": "1"}
+    assert at_once(member, "/account/consents", [ticked] * 4) == [303] * 4
+    assert len(site.crm.store.rows["consent"]) == before + 1
+
+
+def test_of_two_different_forms_at_once_the_first_counts(member: Member) -> None:
+    """Nobody sees an error, and the record is one of the two."""
+    shown = {"family_name": "李", "birth_year": "1990", "birth_month": "2", "birth_day": "3"}
+    names = ("芳", "娜")
+    sent = [{**shown, "given_name": name, "language": "en"} for name in names]
+    assert at_once(member, "/account/profile", sent) == [303, 303]
+    assert "Your change is saved." in member.get("/account/pending").text
+    text = member.get("/account").text
+    assert [name in text for name in names].count(True) == 1

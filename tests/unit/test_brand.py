@@ -76,13 +76,13 @@ def test_each_pair_that_cannot_be_read_is_refused(
 
 
 def test_a_readable_set_is_taken_and_served(tmp_path: Path) -> None:
-    """Each scheme for itself; our picture doesn't stand on another band."""
+    """Each scheme for itself, but for the band; our picture doesn't stand on another band."""
     given = {"light": {"accent": "#7a1f3d", "accent_deep": "#5c1730", "band": "#2b0f18"}}
     read = ColoursPart().load(given)
     look = brand.load(section(colours=SimpleNamespace(**read)), tmp_path)
     css = look.files["brand.css"].body.decode()
     assert "(prefers-color-scheme: light) { :root { --accent: #7a1f3d; --accent-deep:" in css
-    assert "dark" not in css
+    assert "(prefers-color-scheme: dark) { :root { --band: #2b0f18; } }" in css
     assert ".dial { background: var(--band); }" in css
 
 

@@ -82,9 +82,18 @@ def _mine(view: View, name: str, fresh: bool) -> View:
         except Problem as problem:
             if problem.type == "gone":
                 return _over(name)
+            if problem.type == "key-reuse":
+                return _first_counts()
             raise
 
     return run
+
+
+def _first_counts() -> ResponseReturnValue:
+    """Two forms were sent at once, not the same: the one that was accepted is waited for."""
+    now = current().sessions.load(visitor().id)
+    visitor().data |= now.data if now else {}
+    return flask.redirect(href("account_pending"), 303)
 
 
 def _enough(who: SignedIn) -> bool:
