@@ -143,3 +143,15 @@ def test_a_text_that_no_page_could_say_is_refused(
 ) -> None:
     """At the start, not when somebody opens the page."""
     assert told(tmp_path, texts=write(tmp_path / "t.yaml", content)) == [sentence]
+
+
+def test_the_band_of_light_pages_must_do_for_dark_ones() -> None:
+    """It holds there too, so it is checked with what stands on it there."""
+    light = {"band": "#ffffff", "on_band": "#111111"}
+    with pytest.raises(ValidationError) as refused:
+        ColoursPart().load({"light": light})
+    assert refused.value.messages == {
+        "dark": ["highlight on band has a contrast of 2.3, and needs 3.0"]
+    }
+    own = {"dark": {"band": "#0b2226", "on_band": "#f2f6f5"}}
+    assert ColoursPart().load({"light": light, **own})["dark"] == own["dark"]
