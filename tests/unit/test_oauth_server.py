@@ -461,6 +461,27 @@ def test_a_crm_in_trouble_costs_no_session(site, monkeypatch):
     assert site.refresh(first["refresh_token"]).ok
 
 
+def test_an_outage_is_outlived_for_the_stated_time_and_no_longer(site, monkeypatch):
+    """Nobody asks the CRM for an hour after the last look, however often tokens are refreshed in
+    between; then 503, and no access token outlives that by more than its own ten minutes."""
+
+    def down(*_, **__):
+        raise Unreachable
+
+    token = site.tokens()["refresh_token"]
+    with monkeypatch.context() as patch:
+        patch.setattr(site.crm, "get", down)
+        for site.now.ahead in (1200, 2400, 3590):
+            answer = site.refresh(token).json()
+            token = answer["refresh_token"]
+        site.now.ahead = 3601
+        late = site.refresh(token)
+        assert (late.status_code, late.json()["error"]) == (503, "temporarily_unavailable")
+        assert answer["expires_in"] <= 600
+        site.now.ahead = 3590 + 601
+        assert site.userinfo(answer["access_token"]).status_code == 401
+
+
 # -- the token endpoint's form --------------------------------------------------------------------
 
 

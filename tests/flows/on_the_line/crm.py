@@ -30,12 +30,14 @@ Match = dict[str, str]
 class Protocol:
     """How this CRM is asked for data: what each verb's requests have in common, and where the
     columns stand in the body of an update. `id`: the column of the id that we chose, where that
-    isn't the CRM's own. `refusal`: the status by which it refuses a value."""
+    isn't the CRM's own. `refusal`: the status by which it refuses a value. `sign_in`: reads that a
+    sign-in costs, as the CRM's page declares."""
 
     matches: Mapping[str, Match]
     columns: Callable[[Any], Any] = lambda body: body
     id: str = ""
     refusal: int = 400
+    sign_in: int = 2
 
 
 def _by_method(prefix: str, **methods: str) -> dict[str, Match]:
@@ -44,7 +46,9 @@ def _by_method(prefix: str, **methods: str) -> dict[str, Match]:
 
 
 PROTOCOLS = {
-    "dynamics": Protocol(_by_method("/api/data/", read="GET", create="POST", update="PATCH")),
+    "dynamics": Protocol(
+        _by_method("/api/data/", read="GET", create="POST", update="PATCH"), sign_in=1
+    ),
     "suitecrm": Protocol(
         _by_method("/Api/V8/", read="GET", create="POST", update="PATCH"),
         lambda body: body["data"]["attributes"],
@@ -87,6 +91,7 @@ class Crm:
         self.mapping = load(ROOT / "mappings" / f"{line.adapter}.yaml")
         self.can = registry.adapter_class(line.adapter).capabilities
         self._line, self._protocol = line, PROTOCOLS[line.adapter]
+        self.reads_of_a_sign_in = self._protocol.sign_in
         self._url, self._ca = f"{line.crm['url']}/_sandbox", line.crm["ca_file"]
 
     def _call(self, method: str, path: str, **kwargs: Any) -> Any:
