@@ -125,20 +125,31 @@ class Target:
     def _tokens(self, client: str, ago: int) -> tuple[str, str]:
         who, grants = self.member, self.parts.grants
         scopes, here = frozenset(SCOPES) - CLIENT_ONLY, (self.parts.settings.issuer,)
-        allowed = Authorization(
-            client, scopes, here, who.member_id, who.subject, int(time.time()) - ago, ("pwd",),
-            "aal1", who.stamp,
-        )  # fmt: skip
-        code = Code(allowed, "", "c" * 43)
-        issued = grants.redeem(grants.new_code(code), code, refreshable=True)
-        assert issued is not None
-        return issued.access_token, issued.refresh_token or ""
+        while True:
+            code = Code(
+                Authorization(
+                    client_id=client,
+                    scope=scopes,
+                    audience=here,
+                    member_id=who.member_id,
+                    subject=who.subject,
+                    auth_time=int(time.time()) - ago,
+                    amr=("pwd",),
+                    acr="aal1",
+                    stamp=who.stamp,
+                    epoch=grants.epoch(str(who.member_id)),
+                ),
+                "",
+                "c" * 43,
+            )
+            issued = grants.redeem(grants.new_code(code), code, refreshable=True)
+            if issued is not None:  # else a shot has just signed them out everywhere
+                return issued.access_token, issued.refresh_token or ""
 
     def _page(self, ago: int) -> tuple[list[str], str]:
-        sessions, who = self.parts.sessions, self.member
-        session, at = sessions.new(), int(time.time()) - ago
-        signed_in = SignedIn(str(who.member_id), "s", at, ("pwd",), "aal1", who.stamp)
-        sessions.sign_in(session, signed_in)
+        sessions, who, id = self.parts.sessions, self.member, str(self.member.member_id)
+        session, at, epoch = sessions.new(), int(time.time()) - ago, self.parts.grants.epoch(id)
+        sessions.sign_in(session, SignedIn(id, "s", at, ("pwd",), "aal1", who.stamp, epoch))
         return [f"Cookie: {sessions.cookie_name}={session.id}"], session.csrf
 
 
