@@ -146,6 +146,6 @@ def test_joining_on_the_way_to_a_site_ends_there(
     journey.member.mobile = "+8613811110002"
     page, verifier = _page(browser, "desktop", "en", complaints), secrets.token_urlsafe(48)
     page.goto(_authorize(line, verifier))
-    page.click(".turn a")
+    page.click(".turn a[href*='/register']")
     _join(page, journey)
     assert _name(line, _tokens(line, page, verifier)) == journey.member.given_name
