@@ -21,11 +21,14 @@ from wechatpy import parse_message
 from wechatpy.crypto import WeChatCrypto
 
 from bridge.cli.journey import REDIRECT, SCOPE, Journey
-from bridge.cli.line import Line
+from bridge.cli.line import ROOT, Line
 from bridge.cli.published import SANDBOX_CLIENT_SECRETS
+from bridge.services import clients
 from tests.flows.on_the_line.conftest import Watch, journey_of
 
 AT_ONCE = 24
+
+CLIENTS = clients.load(ROOT / "config/clients.sandbox.yaml")
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +104,7 @@ def test_authlibs_client_as_a_back_end_and_as_a_resource_server(member: Journey)
         for each in (back_end, server):
             each.trust_env = False
         token = back_end.fetch_token(f"{url}/token", grant_type="client_credentials")
-        assert set(token["scope"].split()) == {"registrations:write", "resets:write", "qr:write"}
+        assert set(token["scope"].split()) == CLIENTS.get("store-backend").scopes
         seen = server.introspect_token(f"{url}/introspect", member.tokens["access_token"]).json()
         assert (seen["active"], seen["client_id"]) == (True, "portal")
         own = server.introspect_token(f"{url}/introspect", token["access_token"]).json()
