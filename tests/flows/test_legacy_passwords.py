@@ -28,7 +28,7 @@ def journey(tmp_path: Path, collector: Taking):
     theirs = f"      legacy_credential: {{column: {COLUMN}, type: text}}\n"
     text = (ROOT / "mappings/dynamics.yaml").read_text().replace(ours, ours + theirs)
     mapping = tmp_path / "mapping.yaml"
-    mapping.write_text(text.replace("    not_held: [legacy_credential, portal_name]\n", ""))
+    mapping.write_text(text.replace("not_held: [legacy_credential, ", "not_held: ["))
     overrides = {
         "BRIDGE_CRM__MAPPING": str(mapping),
         "BRIDGE_SECURITY_EVENTS__URL": collector.url,
